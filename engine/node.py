@@ -1,0 +1,286 @@
+"""What a node author writes.
+
+A node is a class that declares ports and parameters and implements two methods::
+
+    class SpectralFlux(FrameNode):
+        \"\"\"One line: what it computes.\"\"\"
+        spectrum = FramesIn("magnitude spectrum, shape (bins,)")
+        novelty = FramesOut("onset novelty, shape (), >= 0")
+        compression = Param(1000.0, low=0.0, high=1e5, live=True, help="gamma in log(1 + gamma * |X|)")
+
+        def prepare(self, spectrum): ...        # sees formats, allocates everything, returns output formats
+        def step(self, spectrum, novelty): ...  # one frame in, one frame out; no allocation, no lock, no print
+
+Lifecycle: the constructor stores parameters only; `prepare` is called once per activation, before any
+audio; then `process` once per quantum; `reset` takes the state back to what `prepare` left. A node never
+reads a clock: `self.clock.start` and `self.clock.stop` are the input samples of the quantum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.events import Event
+from engine.formats import AudioFormat, EventsFormat, Format, FramesFormat
+from engine.params import Param, Parametric
+from engine.ports import (
+    AudioIn,
+    AudioOut,
+    Clock,
+    Emitter,
+    EventsIn,
+    EventsOut,
+    Frames,
+    FramesIn,
+    FramesOut,
+    Port,
+    ports_of,
+)
+
+__all__ = [
+    "AudioFormat",
+    "AudioIn",
+    "AudioNode",
+    "AudioOut",
+    "Event",
+    "EventNode",
+    "EventsFormat",
+    "EventsIn",
+    "EventsOut",
+    "FrameNode",
+    "Frames",
+    "FramesFormat",
+    "FramesIn",
+    "FramesOut",
+    "HopNode",
+    "Node",
+    "Param",
+]
+
+
+class Node(Parametric):
+    """Base of all nodes. Override `prepare`, `process` and `reset`, or use one of the bases below.
+
+    Class attributes
+    ----------------
+    causal : False if it needs the future; such a node runs offline only.
+    lane : "block" (every quantum, within the budget) or "deferred" (see `engine.deferred`).
+    quality_levels : how many levels `set_quality` knows; level 0 is the best.
+    requires : names of optional modules it imports in `prepare`; shown where one is missing.
+    """
+
+    inputs: ClassVar[dict[str, Port]] = {}
+    outputs: ClassVar[dict[str, Port]] = {}
+    causal: ClassVar[bool] = True
+    lane: ClassVar[str] = "block"
+    quality_levels: ClassVar[int] = 1
+    requires: ClassVar[tuple[str, ...]] = ()
+
+    # Given by the plan before `prepare`.
+    id: str = ""
+    rate: int = 44100
+    quantum: int = 256
+    seed: int = 0
+    live: bool = False
+    clock: Clock
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.inputs = ports_of(cls, "in")
+        cls.outputs = ports_of(cls, "out")
+
+    def prepare(self, **inputs: Any) -> Any:
+        """Allocate everything and return the format of the output (a dict by port name if several).
+
+        Called with the format of each connected input by its port's name, None where an optional
+        one is not connected. Raise ValueError for formats that cannot be served.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define prepare")
+
+    def process(self) -> None:
+        """Read the bound inputs, fill the bound outputs: one quantum."""
+        raise NotImplementedError(f"{type(self).__name__} must define process or step")
+
+    def reset(self) -> None:
+        """State back to what `prepare` left; parameters are kept."""
+
+    def changed(self, name: str) -> None:
+        """The live parameter `name` has a new value, at the edge of a quantum."""
+
+    def gap(self, start: int, length: int) -> None:
+        """Input samples [start, start + length) were lost. Default: start afresh."""
+        self.reset()
+
+    def set_quality(self, level: int) -> None:
+        """Overload: compute at quality `level` (0 best) from the next quantum on."""
+
+    def finish(self) -> None:
+        """The input has ended: emit what is still known. Called once, after the last quantum."""
+
+    def release(self) -> None:
+        """Give back what is not memory (a server, a file)."""
+
+    def connected(self, port: str) -> bool:
+        """Whether an optional input is wired."""
+        return port in self.__dict__.get("_wired", ())
+
+
+class AudioNode(Node):
+    """Audio in, audio out, one quantum at a time: implement `step(audio_in..., audio_out...)`."""
+
+    def prepare(self, audio: AudioFormat) -> Any:
+        return audio
+
+    def process(self) -> None:
+        bound = self.__dict__
+        self.step(*(bound[name] for name in self.inputs), *(bound[name] for name in self.outputs))
+
+    def step(self, *arrays: Any) -> None:
+        """Arrays (channels, quantum): the inputs, then the outputs, in order of declaration."""
+        raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+class HopNode(Node):
+    """Audio to frames: the engine supplies windows, you implement `step(window, frame_out...)`.
+
+    `prepare` calls `self.framing(audio, window, hop, shape)`, which returns the FramesFormat. Frame i is
+    computed as soon as (i + 1) * hop samples are in, over the last `window` of them (zeros before the
+    start), so its time, the centre of the window, is (i + 1) * hop - window // 2.
+    """
+
+    _history: npt.NDArray[np.float32]
+
+    def framing(
+        self, audio: AudioFormat, window: int, hop: int, shape: tuple[int, ...] = (), **rest: Any
+    ) -> FramesFormat:
+        """Allocate the sliding window and return the format of frames made from it."""
+        if hop > window:
+            raise ValueError(f"hop {hop} is longer than the window {window}; samples would be skipped")
+        self._window, self._hop = window, hop
+        # Room for many quanta behind one window: the history moves to the front once in a while only.
+        room = max(4 * window, 16 * self.quantum)
+        self._history = np.zeros((audio.channels, window + room), np.float32)
+        self._rewind()
+        (self._audio_name,) = (name for name, port in self.inputs.items() if port.kind == "audio")
+        self._frame_names = tuple(name for name, port in self.outputs.items() if port.kind == "frames")
+        return FramesFormat(
+            rate=audio.rate,
+            hop=hop,
+            origin=hop - window // 2 - audio.latency,
+            shape=shape,
+            latency=window // 2 + audio.latency,
+            **rest,
+        )
+
+    def _rewind(self) -> None:
+        self._history[:, : self._window] = 0.0
+        self._end = self._window  # where the next sample goes
+        self._due = self._window + self._hop  # end of the next window
+        self._index = 0
+
+    def reset(self) -> None:
+        self._rewind()
+
+    def gap(self, start: int, length: int) -> None:
+        """Default: silence before, and the frame grid goes on where the input goes on."""
+        stop = start + length
+        self.reset()
+        self._index = stop // self._hop
+        self._due = self._end + self._hop - stop % self._hop
+
+    def process(self) -> None:
+        bound = self.__dict__
+        block = bound[self._audio_name]
+        quantum = block.shape[1]
+        history = self._history
+        if self._end + quantum > history.shape[1]:
+            shift = self._end - self._window
+            history[:, : self._window] = history[:, shift : self._end]
+            self._end -= shift
+            self._due -= shift
+        history[:, self._end : self._end + quantum] = block
+        self._end += quantum
+        while self._due <= self._end:
+            window = history[:, self._due - self._window : self._due]
+            self.step(window, *[bound[name].push(self._index) for name in self._frame_names])
+            self._index += 1
+            self._due += self._hop
+
+    def step(self, window: Any, *frames: Any) -> None:
+        """`window`: (channels, window) float32, a view; then one output frame per FramesOut."""
+        raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+class FrameNode(Node):
+    """Frames in, frames out at the same rate: implement `step(frame_in..., frame_out...)`.
+
+    `self.index` and `self.time` tell the frame's index and input sample. Event outputs are used by
+    `self.<port>.emit(...)`. A node that changes the frame rate overrides `process`.
+    """
+
+    index: int = 0
+    time: int = 0
+
+    def process(self) -> None:
+        bound = self.__dict__
+        names = self.__dict__.get("_frame_ports")
+        if names is None:
+            names = self._frame_ports = (
+                tuple(n for n, p in self.inputs.items() if p.kind == "frames" and self.connected(n)),
+                tuple(n for n, p in self.outputs.items() if p.kind == "frames"),
+            )
+        sources = [bound[name] for name in names[0]]
+        first = sources[0]
+        for k in range(first.count):
+            self.index = first.first + k
+            self.time = first.time(k)
+            self.step(
+                *[source.slots[k] for source in sources],
+                *[bound[name].push(self.index) for name in names[1]],
+            )
+
+    def step(self, *frames: Any) -> None:
+        """One frame of every connected input, then one slot of every output, in order of declaration."""
+        raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+class EventNode(Node):
+    """Events in, events out: implement `step(event)`."""
+
+    def prepare(self, events: EventsFormat) -> Any:
+        return events
+
+    def process(self) -> None:
+        for name, port in self.inputs.items():
+            if port.kind == "events":
+                for event in self.__dict__[name]:
+                    self.step(event)
+
+    def step(self, event: Event) -> None:
+        """One event; answer with `self.<port>.emit(...)`."""
+        raise NotImplementedError(f"{type(self).__name__} must define step")
+
+
+def same_grid(format: FramesFormat, **changes: Any) -> FramesFormat:
+    """`format` with other shape, unit, labels or dtype on the same time grid."""
+    changes.setdefault("labels", ())
+    changes.setdefault("unit", "")
+    return replace(format, **changes)
+
+
+def output_formats(node: Node, answer: Format | dict[str, Format] | None) -> dict[str, Format]:
+    """The answer of `prepare` as a dict by output port."""
+    if answer is None:
+        answer = {}
+    if not isinstance(answer, dict):
+        if len(node.outputs) != 1:
+            raise ValueError(f"prepare must return a dict of formats for {', '.join(node.outputs)}")
+        answer = {next(iter(node.outputs)): answer}
+    missing = [name for name in node.outputs if name not in answer]
+    if missing:
+        raise ValueError(f"prepare returned no format for {', '.join(missing)}")
+    return answer
