@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.node import AudioFormat, AudioIn, AudioNode, AudioOut, FramesFormat, FramesIn, FramesOut, Node
+from engine.ports import Array
 
 
 class AudioDelay(AudioNode):
@@ -26,7 +27,7 @@ class AudioDelay(AudioNode):
     def reset(self) -> None:
         self._line[:] = 0.0
 
-    def step(self, audio: np.ndarray, delayed: np.ndarray) -> None:  # type: ignore[type-arg, override]
+    def step(self, audio: Array, delayed: Array) -> None:
         line, quantum = self._line, self.quantum
         line[:, self.samples :] = audio
         delayed[:] = line[:, :quantum]

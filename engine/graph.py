@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from engine.errors import FollowspotError, Problem, suggestion
 from engine.formats import AudioFormat, Format
@@ -68,13 +69,13 @@ class Graph:
         return self
 
     def connect(self, source: str, target: str) -> Graph:
-        """Wire "node.port" to "node.port". A node's only port may be left out: "stft" for "stft.magnitude"."""
+        """Wire "node.port" to "node.port"; a node's only port may be left out, "stft" for "stft.magnitude"."""
         self.wires.append((source, target))
         return self
 
     def chain(self, *ids: str) -> Graph:
         """Wire nodes in a row by their only ports."""
-        for source, target in zip(ids, ids[1:], strict=False):
+        for source, target in pairwise(ids):
             self.connect(source, target)
         return self
 

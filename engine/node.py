@@ -8,8 +8,8 @@ A node is a class that declares ports and parameters and implements two methods:
         novelty = FramesOut("onset novelty, shape (), >= 0")
         compression = Param(1000.0, low=0.0, high=1e5, live=True, help="gamma in log(1 + gamma * |X|)")
 
-        def prepare(self, spectrum): ...        # sees formats, allocates everything, returns output formats
-        def step(self, spectrum, novelty): ...  # one frame in, one frame out; no allocation, no lock, no print
+        def prepare(self, spectrum): ...        # sees formats, allocates all, returns output formats
+        def step(self, spectrum, novelty): ...  # one frame in, one out; no allocation, lock or print
 
 Lifecycle: the constructor stores parameters only; `prepare` is called once per activation, before any
 audio; then `process` once per quantum; `reset` takes the state back to what `prepare` left. A node never
@@ -31,7 +31,6 @@ from engine.ports import (
     AudioIn,
     AudioOut,
     Clock,
-    Emitter,
     EventsIn,
     EventsOut,
     Frames,
@@ -93,13 +92,16 @@ class Node(Parametric):
         cls.inputs = ports_of(cls, "in")
         cls.outputs = ports_of(cls, "out")
 
-    def prepare(self, **inputs: Any) -> Any:
+    def prepare(self, *args: Any, **inputs: Any) -> Any:
         """Allocate everything and return the format of the output (a dict by port name if several).
 
         Called with the format of each connected input by its port's name, None where an optional
         one is not connected. Raise ValueError for formats that cannot be served.
         """
         raise NotImplementedError(f"{type(self).__name__} must define prepare")
+
+    def bound(self) -> None:
+        """The ports have been bound to their streams; called once, after `prepare`."""
 
     def process(self) -> None:
         """Read the bound inputs, fill the bound outputs: one quantum."""
@@ -132,15 +134,19 @@ class Node(Parametric):
 class AudioNode(Node):
     """Audio in, audio out, one quantum at a time: implement `step(audio_in..., audio_out...)`."""
 
-    def prepare(self, audio: AudioFormat) -> Any:
-        return audio
+    def prepare(self, *args: Any, **inputs: Any) -> Any:
+        """Default: the output has the format of the first audio input."""
+        return next(format for format in inputs.values() if isinstance(format, AudioFormat))
+
+    def bound(self) -> None:
+        ports = self.__dict__
+        self._arrays = tuple(ports[name] for name in (*self.inputs, *self.outputs))
 
     def process(self) -> None:
-        bound = self.__dict__
-        self.step(*(bound[name] for name in self.inputs), *(bound[name] for name in self.outputs))
+        self.step(*self._arrays)
 
-    def step(self, *arrays: Any) -> None:
-        """Arrays (channels, quantum): the inputs, then the outputs, in order of declaration."""
+    def step(self, *args: Any, **kwargs: Any) -> None:
+        """Called with arrays (channels, quantum): inputs, then outputs, in order of declaration."""
         raise NotImplementedError(f"{type(self).__name__} must define step")
 
 
@@ -165,8 +171,6 @@ class HopNode(Node):
         room = max(4 * window, 16 * self.quantum)
         self._history = np.zeros((audio.channels, window + room), np.float32)
         self._rewind()
-        (self._audio_name,) = (name for name, port in self.inputs.items() if port.kind == "audio")
-        self._frame_names = tuple(name for name, port in self.outputs.items() if port.kind == "frames")
         return FramesFormat(
             rate=audio.rate,
             hop=hop,
@@ -174,6 +178,13 @@ class HopNode(Node):
             shape=shape,
             latency=window // 2 + audio.latency,
             **rest,
+        )
+
+    def bound(self) -> None:
+        ports = self.__dict__
+        (self._audio,) = (ports[name] for name, port in self.inputs.items() if port.kind == "audio")
+        self._sinks: tuple[Frames, ...] = tuple(
+            ports[name] for name, port in self.outputs.items() if port.kind == "frames"
         )
 
     def _rewind(self) -> None:
@@ -193,8 +204,7 @@ class HopNode(Node):
         self._due = self._end + self._hop - stop % self._hop
 
     def process(self) -> None:
-        bound = self.__dict__
-        block = bound[self._audio_name]
+        block = self._audio
         quantum = block.shape[1]
         history = self._history
         if self._end + quantum > history.shape[1]:
@@ -206,12 +216,12 @@ class HopNode(Node):
         self._end += quantum
         while self._due <= self._end:
             window = history[:, self._due - self._window : self._due]
-            self.step(window, *[bound[name].push(self._index) for name in self._frame_names])
+            self.step(window, *[sink.push(self._index) for sink in self._sinks])
             self._index += 1
             self._due += self._hop
 
-    def step(self, window: Any, *frames: Any) -> None:
-        """`window`: (channels, window) float32, a view; then one output frame per FramesOut."""
+    def step(self, *args: Any, **kwargs: Any) -> None:
+        """Called as step(window, frame...): `window`, (channels, window) float32, is a view; one frame per FramesOut."""
         raise NotImplementedError(f"{type(self).__name__} must define step")
 
 
@@ -225,34 +235,35 @@ class FrameNode(Node):
     index: int = 0
     time: int = 0
 
+    def bound(self) -> None:
+        ports = self.__dict__
+        wired = [n for n, p in self.inputs.items() if p.kind == "frames" and self.connected(n)]
+        if not wired:
+            raise ValueError("has no frames input wired: wire one, or override process")
+        self._sources: tuple[Frames, ...] = tuple(ports[name] for name in wired)
+        self._sinks: tuple[Frames, ...] = tuple(
+            ports[name] for name, port in self.outputs.items() if port.kind == "frames"
+        )
+
     def process(self) -> None:
-        bound = self.__dict__
-        names = self.__dict__.get("_frame_ports")
-        if names is None:
-            names = self._frame_ports = (
-                tuple(n for n, p in self.inputs.items() if p.kind == "frames" and self.connected(n)),
-                tuple(n for n, p in self.outputs.items() if p.kind == "frames"),
-            )
-        sources = [bound[name] for name in names[0]]
+        sources = self._sources
         first = sources[0]
         for k in range(first.count):
-            self.index = first.first + k
+            self.index = index = first.first + k
             self.time = first.time(k)
-            self.step(
-                *[source.slots[k] for source in sources],
-                *[bound[name].push(self.index) for name in names[1]],
-            )
+            self.step(*[source.slots[k] for source in sources], *[sink.push(index) for sink in self._sinks])
 
-    def step(self, *frames: Any) -> None:
-        """One frame of every connected input, then one slot of every output, in order of declaration."""
+    def step(self, *args: Any, **kwargs: Any) -> None:
+        """Called with one frame of every wired input, then one slot of every output, in order."""
         raise NotImplementedError(f"{type(self).__name__} must define step")
 
 
 class EventNode(Node):
     """Events in, events out: implement `step(event)`."""
 
-    def prepare(self, events: EventsFormat) -> Any:
-        return events
+    def prepare(self, *args: Any, **inputs: Any) -> Any:
+        """Default: the output has the format of the first events input."""
+        return next(format for format in inputs.values() if isinstance(format, EventsFormat))
 
     def process(self) -> None:
         for name, port in self.inputs.items():

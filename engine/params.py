@@ -44,7 +44,7 @@ class Param(Generic[T]):
         self.name = ""
 
     @property
-    def type(self) -> type:
+    def kind(self) -> Any:
         """bool, int, float or str."""
         return type(self.default)
 
@@ -65,7 +65,7 @@ class Param(Generic[T]):
 
     def check(self, value: Any) -> T:
         """`value` as the parameter's type, or a ValueError that says what is wrong and what is allowed."""
-        kind = self.type
+        kind = self.kind
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if kind is int and isinstance(value, float) and value.is_integer():
@@ -82,7 +82,7 @@ class Param(Generic[T]):
 
     def parse(self, text: str) -> T:
         """The value written as `text` on a command line."""
-        kind = self.type
+        kind = self.kind
         if kind is str:
             return self.check(text)
         words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
@@ -100,7 +100,7 @@ class Param(Generic[T]):
             return "one of " + ", ".join(self.choices)
         unit = f" {self.unit}" if self.unit else ""
         if self.low is None and self.high is None:
-            return f"give {_NAMES[self.type]}{unit and ' in' + unit}"
+            return f"give {_NAMES[self.kind]}{unit and ' in' + unit}"
         low = "-inf" if self.low is None else f"{self.low:g}"
         high = "inf" if self.high is None else f"{self.high:g}"
         return f"allowed: {low} to {high}{unit}"

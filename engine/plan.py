@@ -191,6 +191,7 @@ class _Compiler:
         node.__dict__["_wired"] = frozenset(wired)
         for name, format in answer.items():
             self._give_output(node, name, format)
+        node.bound()
         self.steps.append(node)
 
     def _give_context(self, id: str, node: Node) -> None:
@@ -250,8 +251,10 @@ class _Compiler:
         (outlet,) = delay.outputs
         format = delay.prepare(**{inlet: self.formats[source]})
         delay.__dict__[inlet] = self.streams[source]
+        output = self._give_output(delay, outlet, format)
+        delay.bound()
         self.steps.append(delay)
-        return self._give_output(delay, outlet, format)
+        return output
 
     def _give_output(self, node: Node, name: str, format: Format) -> str:
         """Allocate the stream behind an output and bind it."""

@@ -111,7 +111,9 @@ class Port:
         self.name = name
 
     def _unbound(self, instance: object) -> FollowspotError:
-        return FollowspotError(f"{type(instance).__name__}.{self.name} is not connected: compile a graph first")
+        return FollowspotError(
+            f"{type(instance).__name__}.{self.name} is not connected: compile a graph first"
+        )
 
 
 class AudioIn(Port):
@@ -145,7 +147,7 @@ class AudioOut(Port):
 
 
 class FramesIn(Port):
-    """Frames in. Several frame inputs of one node are aligned: they deliver frames of equal times together."""
+    """Frames in. The frame inputs of one node are aligned: frames of equal times come together."""
 
     kind, direction = "frames", "in"
 

@@ -67,7 +67,7 @@ class Sink(Parametric):
         """A block (channels, quantum) of `wire` that starts at stream sample `start`."""
 
     def tick(self, now_ns: int) -> int:
-        """Called on the sink's thread when `tick_ms` is set; returns the host time in ns at which to be called next."""
+        """Called on the sink's thread if `tick_ms` is set; returns the host time in ns of the next call."""
         return now_ns + int(self.tick_ms * 1e6)
 
     def close(self) -> None:

@@ -1,0 +1,139 @@
+"""Time spent per node and quantum, and the named states of overload."""
+
+from __future__ import annotations
+
+import array
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+
+# 16 buckets an octave up to 2^40 ns: percentiles are exact to 6 %.
+_BUCKETS = 41 * 16
+
+
+@nb.njit("void(int64[::1], int64[:, ::1], int64[::1], int64[::1])", nogil=True, cache=True)
+def _observe(durations, histograms, worst, total):  # type: ignore[no-untyped-def]
+    for i in range(len(durations)):
+        ns = durations[i]
+        octave = 0
+        while (ns >> (octave + 1)) > 0 and octave < 39:
+            octave += 1
+        part = ((ns << 4) >> octave) & 15
+        histograms[i, octave * 16 + part] += 1
+        total[i] += ns
+        if ns > worst[i]:
+            worst[i] = ns
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one node (or the whole quantum) has cost, in microseconds per quantum."""
+
+    name: str
+    mean: float
+    p50: float
+    p99: float
+    p999: float
+    max: float
+
+
+class Budget:
+    """Collects how long every step of a plan takes, without allocating.
+
+    Parameters
+    ----------
+    names : of the steps, in order; one more row, "quantum", holds their sum.
+    period : seconds of audio in a quantum: what may be spent.
+    """
+
+    def __init__(self, names: list[str], period: float) -> None:
+        self.names = [*names, "quantum"]
+        self.period = period
+        #: ns of each step in the quantum now; the runner writes it.
+        self.durations = array.array("q", [0] * len(self.names))
+        self._durations = np.frombuffer(self.durations, np.int64)
+        self._histograms = np.zeros((len(self.names), _BUCKETS), np.int64)
+        self._worst = np.zeros(len(self.names), np.int64)
+        self._total = np.zeros(len(self.names), np.int64)
+        self.quanta = 0
+        self.overruns = 0
+        self.guilty = ""
+
+    def observe(self) -> None:
+        """Count the quantum whose durations have been written."""
+        _observe(self._durations, self._histograms, self._worst, self._total)
+        self.quanta += 1
+        if self.durations[-1] > self.period * 1e9:
+            self.overruns += 1
+            self.guilty = self.names[int(np.argmax(self._durations[:-1]))]
+
+    def reset(self) -> None:
+        """Forget everything counted so far."""
+        self._histograms[:] = 0
+        self._worst[:] = 0
+        self._total[:] = 0
+        self.quanta = self.overruns = 0
+        self.guilty = ""
+
+    def costs(self) -> list[Cost]:
+        """One row per step and a last one for the whole quantum."""
+        return [
+            Cost(
+                name,
+                self._total[i] / max(1, self.quanta) / 1e3,
+                self._quantile(i, 0.5),
+                self._quantile(i, 0.99),
+                self._quantile(i, 0.999),
+                self._worst[i] / 1e3,
+            )
+            for i, name in enumerate(self.names)
+        ]
+
+    def _quantile(self, row: int, q: float) -> float:
+        counts = np.cumsum(self._histograms[row])
+        if counts[-1] == 0:
+            return 0.0
+        bucket = int(np.searchsorted(counts, q * counts[-1]))
+        octave, part = divmod(bucket, 16)
+        return float(2.0**octave * (1 + (part + 0.5) / 16) / 1e3)
+
+
+#: The states of overload with the backlog, in quanta, that each begins at.
+OVERLOAD = {"ok": 0, "absorb": 2, "degrade": 5, "skip": 13}
+_RECOVERY_SECONDS = 2.0
+
+
+class Overload:
+    """The ladder ok, absorb, degrade, skip: from the backlog of the input ring to what is done about it.
+
+    absorb: catch up, nothing is lost. degrade: nodes with quality levels step down. skip: all but the
+    newest quantum is dropped and declared as a gap. One step down the ladder needs two seconds
+    without a cause.
+    """
+
+    def __init__(self, period: float) -> None:
+        self._recovery = max(1, round(_RECOVERY_SECONDS / period))
+        self._calm = 0
+        self.state = "ok"
+        self.entered = dict.fromkeys(OVERLOAD, 0)
+
+    def update(self, backlog: int) -> str:
+        """The state for a backlog of so many quanta; call once per quantum."""
+        states = list(OVERLOAD)
+        wanted = [state for state, begins in OVERLOAD.items() if backlog >= begins][-1]
+        if states.index(wanted) > states.index(self.state):
+            self._enter(wanted)
+        elif wanted == self.state:
+            self._calm = 0
+        else:
+            self._calm += 1
+            if self._calm >= self._recovery or self.state == "skip":
+                # After a skip the backlog is gone, but not its cause: stay degraded.
+                self._enter(states[states.index(self.state) - 1])
+        return self.state
+
+    def _enter(self, state: str) -> None:
+        self.state = state
+        self.entered[state] += 1
+        self._calm = 0

@@ -1,0 +1,260 @@
+"""Executes a plan, quantum by quantum. Files, live input, tests and benchmarks all use this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from engine.budget import Budget
+from engine.errors import FollowspotError, suggestion
+from engine.events import Event
+from engine.graph import Input
+from engine.node import Node
+from engine.params import params_of
+from engine.plan import Plan
+from engine.ports import Emitter, Frames, FramesOut, Port
+
+
+@nb.njit("int64(float32[:, :], float32[:, ::1])", nogil=True, cache=True)
+def _take_in(block, out):  # type: ignore[no-untyped-def]
+    """Copy a block, writing 0 for what is not finite; returns how many samples that were."""
+    bad = 0
+    for c in range(out.shape[0]):
+        for n in range(out.shape[1]):
+            x = block[c, n]
+            if np.isfinite(x):
+                out[c, n] = x
+            else:
+                out[c, n] = 0.0
+                bad += 1
+    return bad
+
+
+class Runner:
+    """Runs a plan.
+
+    Parameters
+    ----------
+    plan : from `engine.plan.compile_graph`.
+    strict : a node that fails raises, and every output is checked to be finite in every quantum
+        (tests). Otherwise the node is isolated: its outputs follow their port's policy, a "fault"
+        event names it, the rest plays on.
+    """
+
+    def __init__(self, plan: Plan, *, strict: bool = False) -> None:
+        self.plan = plan
+        self.strict = strict
+        self._nodes = [node for node in plan.steps if not isinstance(node, Input)]
+        self.budget = Budget([node.id for node in self._nodes], plan.quantum / plan.rate)
+        self._frames = [s for s in plan.streams.values() if isinstance(s, Frames)]
+        self._emitters = [s for s in plan.streams.values() if isinstance(s, Emitter)]
+        self._engine = Emitter("engine", ("gap", "fault"), plan.clock)
+        self._emitters.append(self._engine)
+        self._events: list[Event] = []
+        self._guarded = [(node, name) for node in self._nodes for name in node.outputs]
+        self._guarded = [(n, name) for n, name in self._guarded if n.outputs[name].kind != "events"]
+        self._guard = 0
+        self.faults: dict[str, str] = {}
+        self._steps: list[Callable[[], None]] = []
+        self._start = 0
+        self._input_bad = False
+        self.reset()
+
+    @property
+    def position(self) -> int:
+        """Input samples consumed so far."""
+        return self._start
+
+    def tick(self, block: npt.NDArray[np.float32]) -> list[Event]:
+        """Process one quantum of input, shape (channels, quantum), float32.
+
+        Returns the events said in it; the list is reused by the next call.
+        """
+        plan = self.plan
+        clock = plan.clock
+        clock.start = self._start
+        clock.stop = self._start = self._start + plan.quantum
+        for frames in self._frames:
+            frames.count = 0
+        for emitter in self._emitters:
+            if emitter.events:
+                emitter.events.clear()
+        self._check_input(_take_in(block, plan.input))
+        durations = self.budget.durations
+        begun = before = perf_counter_ns()
+        i = 0
+        steps = self._steps
+        while i < len(steps):
+            try:
+                for i in range(i, len(steps)):  # noqa: B020 (goes on behind a failed step)
+                    steps[i]()
+                    now = perf_counter_ns()
+                    durations[i] = now - before
+                    before = now
+                break
+            except Exception as error:
+                self._fault(i, error)
+                i += 1
+        durations[-1] = before - begun
+        self.budget.observe()
+        self._check_outputs()
+        return self._collect()
+
+    def set(self, target: str, value: Any) -> None:
+        """Change a live parameter, "node.param", from the next quantum on."""
+        node, name = self._find(target)
+        if not params_of(type(node))[name].live:
+            raise FollowspotError(
+                f"{target} cannot change while running: set it in the preset and start again"
+            )
+        try:
+            setattr(node, name, value)
+        except ValueError as error:
+            raise FollowspotError(f"{node.id}: {error}") from None
+        node.changed(name)
+
+    def _find(self, target: str) -> tuple[Node, str]:
+        id, _, name = target.partition(".")
+        nodes = self.plan.nodes
+        if id not in nodes:
+            raise FollowspotError(f"there is no node {id!r}; {suggestion(id, nodes)}")
+        known = params_of(type(nodes[id]))
+        if name not in known:
+            raise FollowspotError(f"{id} has no parameter {name!r}; {suggestion(name, known)}")
+        return nodes[id], name
+
+    def gap(self, quanta: int) -> list[Event]:
+        """So many quanta of input were lost: time moves on, nodes are told, a "gap" event says so."""
+        start, length = self._start, quanta * self.plan.quantum
+        self._start = self.plan.clock.start = self.plan.clock.stop = start + length
+        for frames in self._frames:
+            frames.count = 0
+        for emitter in self._emitters:
+            emitter.events.clear()
+        for node in self._nodes:
+            if node.id not in self.faults:
+                node.gap(start, length)
+        self._engine.emit("gap", start, length=length / self.plan.rate)
+        return self._collect()
+
+    def set_quality(self, level: int) -> None:
+        """Ask every node that has quality levels for this one (0 best)."""
+        for node in self._nodes:
+            if node.quality_levels > 1:
+                node.set_quality(min(level, node.quality_levels - 1))
+
+    def finish(self) -> list[Event]:
+        """The input has ended: the last words of every node."""
+        for emitter in self._emitters:
+            emitter.events.clear()
+        for node in self._nodes:
+            if node.id not in self.faults:
+                node.finish()
+        return self._collect()
+
+    def reset(self) -> None:
+        """Back to sample 0 with every node as new; failed nodes get another chance."""
+        self._steps = [node.process for node in self._nodes]
+        self.faults.clear()
+        self._start = self.plan.clock.start = self.plan.clock.stop = 0
+        self._guard = 0
+        self._input_bad = False
+        for stream in self.plan.streams.values():
+            if isinstance(stream, np.ndarray):
+                stream[:] = 0.0
+            elif isinstance(stream, Emitter):
+                stream.events.clear()
+            else:
+                stream.count = 0
+        for node in self._nodes:
+            node.reset()
+
+    def warm_up(self, quanta: int = 200) -> None:
+        """Run noise through the plan so that every kernel is compiled and every page touched; then reset."""
+        noise = np.random.default_rng(0)
+        for _ in range(quanta):
+            self.tick((0.1 * noise.standard_normal(self.plan.input.shape)).astype(np.float32))
+        self.reset()
+        self.budget.reset()
+
+    def _collect(self) -> list[Event]:
+        events = self._events
+        events.clear()
+        for emitter in self._emitters:
+            if emitter.events:
+                events.extend(emitter.events)
+        return events
+
+    def _check_input(self, bad: int) -> None:
+        """Samples that are not numbers became silence; say so once per run of them."""
+        if bad and not self._input_bad:
+            self._engine.emit(
+                "fault", self.plan.clock.start, node="input", error="samples that are not finite"
+            )
+        self._input_bad = bad > 0
+
+    def _check_outputs(self) -> None:
+        """Isolate a node whose output is not finite: one output a quantum in turn, or all in strict mode."""
+        if not self._guarded:
+            return
+        if self.strict:
+            for node, name in self._guarded:
+                self._check_output(node, name)
+        else:
+            self._guard = (self._guard + 1) % len(self._guarded)
+            self._check_output(*self._guarded[self._guard])
+
+    def _check_output(self, node: Node, name: str) -> None:
+        stream = node.__dict__[name]
+        if isinstance(stream, Frames):
+            if stream.count == 0 or stream.data.dtype.kind not in "fc":
+                return
+            stream = stream.data[: stream.count]
+        # A sum is finite unless a term is not (or it overflows, which is as bad).
+        if not np.isfinite(stream.sum()) and node.id not in self.faults:
+            self._fault(self._nodes.index(node), ValueError(f"output {name} is not finite"))
+
+    def _fault(self, i: int, error: Exception) -> None:
+        """Take a failed node out of the plan and say so."""
+        node = self._nodes[i]
+        reason = f"{type(error).__name__}: {error}"
+        if self.strict:
+            raise FollowspotError(f"node {node.id} failed: {reason}") from error
+        self.faults[node.id] = reason
+        self._steps[i] = _stand_in(node)
+        self._steps[i]()
+        self._engine.emit("fault", self.plan.clock.start, node=node.id, error=reason)
+
+
+def _stand_in(node: Node) -> Callable[[], None]:
+    """What runs in place of a failed node: silence, nothing, or its last frame held, as its ports say."""
+    holds = [
+        (node.__dict__[name], node.__dict__[name].data[0].copy())
+        for name, port in node.outputs.items()
+        if _is_held(port)
+    ]
+    silent = [node.__dict__[name] for name, port in node.outputs.items() if port.kind == "audio"]
+    frames = [node.__dict__[name] for name, port in node.outputs.items() if port.kind == "frames"]
+    delivered = [frames_.format.count_at(node.clock.stop) for frames_, _ in holds]
+
+    def process() -> None:
+        for audio in silent:
+            audio[:] = 0.0
+        for stream in frames:
+            stream.count = 0
+        for k, (stream, last) in enumerate(holds):
+            due = stream.format.count_at(node.clock.stop)
+            for index in range(max(delivered[k], due - len(stream.slots)), due):
+                stream.push(index)[...] = last
+            delivered[k] = due
+
+    return process
+
+
+def _is_held(port: Port) -> bool:
+    return isinstance(port, FramesOut) and port.on_fault == "hold"
