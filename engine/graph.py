@@ -69,7 +69,7 @@ class Graph:
         return self
 
     def connect(self, source: str, target: str) -> Graph:
-        """Wire "node.port" to "node.port"; a node's only port may be left out, "stft" for "stft.magnitude"."""
+        """Wire "node.port" to "node.port"; a node's only port may be left out, "stft" for "stft.out"."""
         self.wires.append((source, target))
         return self
 

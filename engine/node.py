@@ -221,7 +221,7 @@ class HopNode(Node):
             self._due += self._hop
 
     def step(self, *args: Any, **kwargs: Any) -> None:
-        """Called as step(window, frame...): `window`, (channels, window) float32, is a view; one frame per FramesOut."""
+        """Called as step(window, frame...): a view (channels, window) float32, then a slot per FramesOut."""
         raise NotImplementedError(f"{type(self).__name__} must define step")
 
 

@@ -1,0 +1,1 @@
+"""Presets that come along, as TOML files."""
