@@ -19,7 +19,7 @@ class Note:
     velocity: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Player:
     """One instrument: a stem name, a General MIDI program and its notes."""
 
@@ -45,8 +45,10 @@ class TempoMap:
         self.onsets = self.start + np.concatenate([[0.0], np.cumsum(self.periods)])
 
     def seconds(self, beat: float) -> float:
-        return float(np.interp(beat, np.arange(len(self.onsets)), self.onsets)) if beat >= 0 else float(
-            self.start + beat * self.periods[0]
+        return (
+            float(np.interp(beat, np.arange(len(self.onsets)), self.onsets))
+            if beat >= 0
+            else float(self.start + beat * self.periods[0])
         )
 
 
@@ -81,13 +83,16 @@ class Song:
         bent = part * 2 * self.swing if part < 0.5 else self.swing + (part - 0.5) * 2 * (1 - self.swing)
         return float(whole + bent)
 
-    def timed_notes(self, player: Player, rng: np.random.Generator) -> list[tuple[float, float, int, int]]:
-        """(onset seconds, length seconds, pitch, velocity), humanised, in time order."""
+    def timed_notes(self, player: Player) -> list[tuple[float, float, int, int]]:
+        """(onset seconds, length seconds, pitch, velocity), humanised, in time order; always the same."""
+        rng = np.random.default_rng([self.seed, self.players.index(player)])
         drift = 0.0
         notes = []
         for note in sorted(player.notes, key=lambda n: n.beat):
             drift = 0.9 * drift + 0.1 * rng.normal(0, 2.0 * player.jitter)
-            onset = self.tempo.seconds(self.swung(note.beat)) + player.push + drift + rng.normal(0, player.jitter)
+            onset = (
+                self.tempo.seconds(self.swung(note.beat)) + player.push + drift + rng.normal(0, player.jitter)
+            )
             end = self.tempo.seconds(self.swung(note.beat + note.length))
             notes.append((max(0.0, onset), max(0.04, end - onset), note.pitch, note.velocity))
         return sorted(notes)
