@@ -12,10 +12,13 @@ import numpy as np
 _BUCKETS = 41 * 16
 
 
-@nb.njit("void(int64[::1], int64[:, ::1], int64[::1], int64[::1])", nogil=True, cache=True)
-def _observe(durations, histograms, worst, total):  # type: ignore[no-untyped-def]
-    for i in range(len(durations)):
-        ns = durations[i]
+@nb.njit("int64(int64[::1], int64[:, ::1], int64[::1], int64[::1])", nogil=True, cache=True)
+def _observe(stamps, histograms, worst, total):  # type: ignore[no-untyped-def]
+    """Counts the steps between the stamps and, last, their sum, which is returned."""
+    ns = 0
+    last = len(stamps) - 1
+    for i in range(last + 1):
+        ns = stamps[i + 1] - stamps[i] if i < last else stamps[last] - stamps[0]
         octave = 0
         while (ns >> (octave + 1)) > 0 and octave < 39:
             octave += 1
@@ -24,6 +27,7 @@ def _observe(durations, histograms, worst, total):  # type: ignore[no-untyped-de
         total[i] += ns
         if ns > worst[i]:
             worst[i] = ns
+    return ns
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,9 @@ class Budget:
     def __init__(self, names: list[str], period: float) -> None:
         self.names = [*names, "quantum"]
         self.period = period
-        #: ns of each step in the quantum now; the runner writes it.
-        self.durations = array.array("q", [0] * len(self.names))
-        self._durations = np.frombuffer(self.durations, np.int64)
+        #: Host time in ns before the first step and after each; the runner writes it.
+        self.stamps = array.array("q", [0] * len(self.names))
+        self._stamps = np.frombuffer(self.stamps, np.int64)
         self._histograms = np.zeros((len(self.names), _BUCKETS), np.int64)
         self._worst = np.zeros(len(self.names), np.int64)
         self._total = np.zeros(len(self.names), np.int64)
@@ -61,12 +65,12 @@ class Budget:
         self.guilty = ""
 
     def observe(self) -> None:
-        """Count the quantum whose durations have been written."""
-        _observe(self._durations, self._histograms, self._worst, self._total)
+        """Count the quantum whose stamps have been written."""
+        spent = _observe(self._stamps, self._histograms, self._worst, self._total)
         self.quanta += 1
-        if self.durations[-1] > self.period * 1e9:
+        if spent > self.period * 1e9:
             self.overruns += 1
-            self.guilty = self.names[int(np.argmax(self._durations[:-1]))]
+            self.guilty = self.names[int(np.argmax(np.diff(self._stamps)))]
 
     def reset(self) -> None:
         """Forget everything counted so far."""

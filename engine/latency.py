@@ -42,10 +42,8 @@ def latency_of(format: Format, quantum: int) -> tuple[float, float, float]:
         low, high = format.latency
     else:
         low = high = format.latency
-    if isinstance(format, AudioFormat):  # a block goes out whole: each of its samples waited for the last
-        waits = (quantum, quantum, quantum)
-    else:
-        waits = (0, quantum // 2, quantum)
+    # A frame or an event waits for the end of its quantum; a block goes out whole, all its samples with the last.
+    waits = (quantum,) * 3 if isinstance(format, AudioFormat) else (0, quantum // 2, quantum)
     typical = (low + high) / 2 + waits[1]
     return (low + waits[0]) / format.rate, typical / format.rate, (high + waits[2]) / format.rate
 

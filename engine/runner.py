@@ -35,6 +35,22 @@ def _take_in(block, out):  # type: ignore[no-untyped-def]
     return bad
 
 
+@nb.njit(["boolean(float32[::1])", "boolean(float64[::1])"], nogil=True, cache=True)
+def _all_finite(x):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for value in x:
+        total += value * 0.0  # NaN once a value is not finite
+    return total == 0.0
+
+
+def _as_numbers(stream: object) -> npt.NDArray[Any] | None:
+    """The buffer of a stream as a flat array of float32 or float64, or None if it holds no such numbers."""
+    data = stream.data if isinstance(stream, Frames) else stream
+    if not isinstance(data, np.ndarray) or data.dtype.kind not in "fc":
+        return None
+    return data.reshape(-1).view(data.real.dtype)
+
+
 class Runner:
     """Runs a plan.
 
@@ -56,8 +72,12 @@ class Runner:
         self._engine = Emitter("engine", ("gap", "fault"), plan.clock)
         self._emitters.append(self._engine)
         self._events: list[Event] = []
-        self._guarded = [(node, name) for node in self._nodes for name in node.outputs]
-        self._guarded = [(n, name) for n, name in self._guarded if n.outputs[name].kind != "events"]
+        self._guarded = [
+            (node, name, flat)
+            for node in self._nodes
+            for name in node.outputs
+            if (flat := _as_numbers(node.__dict__[name])) is not None
+        ]
         self._guard = 0
         self.faults: dict[str, str] = {}
         self._steps: list[Callable[[], None]] = []
@@ -85,25 +105,25 @@ class Runner:
             if emitter.events:
                 emitter.events.clear()
         self._check_input(_take_in(block, plan.input))
-        durations = self.budget.durations
-        begun = before = perf_counter_ns()
-        i = 0
-        steps = self._steps
-        while i < len(steps):
-            try:
-                for i in range(i, len(steps)):  # noqa: B020 (goes on behind a failed step)
-                    steps[i]()
-                    now = perf_counter_ns()
-                    durations[i] = now - before
-                    before = now
-                break
-            except Exception as error:
-                self._fault(i, error)
-                i += 1
-        durations[-1] = before - begun
+        self._run_steps()
         self.budget.observe()
         self._check_outputs()
         return self._collect()
+
+    def _run_steps(self) -> None:
+        steps, stamps, now = self._steps, self.budget.stamps, perf_counter_ns
+        i = 0
+        stamps[0] = now()
+        while i < len(steps):
+            try:
+                for step in steps if i == 0 else steps[i:]:
+                    step()
+                    i += 1
+                    stamps[i] = now()
+            except Exception as error:
+                self._fault(i, error)  # and go on behind it
+                i += 1
+                stamps[i] = now()
 
     def set(self, target: str, value: Any) -> None:
         """Change a live parameter, "node.param", from the next quantum on."""
@@ -203,20 +223,14 @@ class Runner:
         if not self._guarded:
             return
         if self.strict:
-            for node, name in self._guarded:
-                self._check_output(node, name)
+            for node, name, flat in self._guarded:
+                self._check_output(node, name, flat)
         else:
             self._guard = (self._guard + 1) % len(self._guarded)
             self._check_output(*self._guarded[self._guard])
 
-    def _check_output(self, node: Node, name: str) -> None:
-        stream = node.__dict__[name]
-        if isinstance(stream, Frames):
-            if stream.count == 0 or stream.data.dtype.kind not in "fc":
-                return
-            stream = stream.data[: stream.count]
-        # A sum is finite unless a term is not (or it overflows, which is as bad).
-        if not np.isfinite(stream.sum()) and node.id not in self.faults:
+    def _check_output(self, node: Node, name: str, flat: npt.NDArray[Any]) -> None:
+        if not _all_finite(flat) and node.id not in self.faults:
             self._fault(self._nodes.index(node), ValueError(f"output {name} is not finite"))
 
     def _fault(self, i: int, error: Exception) -> None:

@@ -15,7 +15,8 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 def preset_schema(registry: Registry) -> dict[str, Any]:
     """A JSON Schema (draft 2020-12) that knows every node and sink that can be loaded."""
-    nodes, sinks = [], []
+    nodes: list[dict[str, Any]] = []
+    sinks: list[dict[str, Any]] = []
     for name in registry.names():
         try:
             kind = registry.load(name)
