@@ -42,7 +42,7 @@ def latency_of(format: Format, quantum: int) -> tuple[float, float, float]:
         low, high = format.latency
     else:
         low = high = format.latency
-    # A frame or an event waits for the end of its quantum; a block goes out whole, all its samples with the last.
+    # A frame or event waits for the end of its quantum; a block goes out whole, with its last sample.
     waits = (quantum,) * 3 if isinstance(format, AudioFormat) else (0, quantum // 2, quantum)
     typical = (low + high) / 2 + waits[1]
     return (low + waits[0]) / format.rate, typical / format.rate, (high + waits[2]) / format.rate
