@@ -1,0 +1,83 @@
+"""Events as MIDI notes on a port."""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any
+
+from engine.sink import Event, Format, Param, Sink
+from nodes.outputs.mapping import MappingParam
+from nodes.outputs.midi_port import MidiPort
+from nodes.outputs.note_map import notes_of, parse_notes, velocity_of
+
+
+class MidiNotes(Sink):
+    """Plays a note for each event that the mapping names, and ends it after `length_ms`.
+
+    The velocity is the event's `velocity` (1 to 127), else its `confidence` (0 to 1) times 127, else
+    the parameter. A note that is struck again while it sounds is ended first. Whatever sounds is ended
+    when the sink closes.
+
+    Errors: a port that is missing or has gone is reported with the list of ports, and tried again.
+    """
+
+    tick_ms = 5.0
+
+    port = Param("", help="part of the name of the port to play to; empty makes a virtual port")
+    name = Param("Followspot", help="name of our own side of the connection")
+    channel = Param(10, low=1, high=16, live=True, help="MIDI channel; 10 is drums")
+    notes = MappingParam(
+        "downbeat -> 36; beat -> 37",
+        parse=parse_notes,
+        help="note by event, as in 'beat -> 36; onset -> 38; note -> pitch'",
+    )
+    velocity = Param(100, low=1, high=127, live=True, help="of events that have none of their own")
+    length_ms = Param(50.0, low=1.0, high=10000.0, unit="ms", live=True, help="how long a note sounds")
+
+    #: Nanoseconds between two looks whether the port is still there.
+    CHECK_EVERY = 1_000_000_000
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self._port: MidiPort | None = None
+
+    def open(self, wires: dict[str, Format]) -> None:
+        self._notes = parse_notes(self.notes)
+        self._sounding: dict[tuple[int, int], int] = {}
+        self._ends: list[tuple[int, tuple[int, int]]] = []
+        self._checked = 0
+        self._port = MidiPort(self.port, self.name)
+
+    def send_event(self, event: Event, due_ns: int, ntp: int) -> None:
+        assert self._port is not None
+        velocity = velocity_of(event, self.velocity)
+        for note in notes_of(event, self._notes):
+            voice = (self.channel - 1, note)
+            self._end(voice)
+            self._port.send((0x90 | voice[0], note, velocity))
+            end = due_ns + int(self.length_ms * 1e6)
+            self._sounding[voice] = end
+            heapq.heappush(self._ends, (end, voice))
+
+    def tick(self, now_ns: int) -> int:
+        while self._ends and self._ends[0][0] <= now_ns:
+            end, voice = heapq.heappop(self._ends)
+            if self._sounding.get(voice) == end:
+                self._end(voice)
+        if now_ns - self._checked >= self.CHECK_EVERY and self._port is not None:
+            self._checked = now_ns
+            self._port.check()
+        return super().tick(now_ns)
+
+    def close(self) -> None:
+        if self._port is None:
+            return
+        for voice in list(self._sounding):
+            self._end(voice)
+        self._port.close()
+        self._port = None
+
+    def _end(self, voice: tuple[int, int]) -> None:
+        assert self._port is not None
+        if self._sounding.pop(voice, None) is not None:
+            self._port.send((0x80 | voice[0], voice[1], 0))

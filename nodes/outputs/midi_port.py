@@ -1,0 +1,90 @@
+"""MIDI output ports by name, over whichever MIDI system runs on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import rtmidi
+
+from engine.errors import FollowspotError
+
+
+class MidiPort:
+    """An open MIDI output.
+
+    Parameters
+    ----------
+    port : part of the name of the port to send to; "" makes a virtual port that others connect to.
+    name : under which we show up.
+
+    The first MIDI system that runs here and has the port is taken (ALSA, then JACK, on Linux).
+
+    Raises FollowspotError if no system runs, the port is not there, or the system has no virtual
+    ports; the message lists the ports that are there.
+    """
+
+    def __init__(self, port: str, name: str) -> None:
+        self.port = port
+        outputs = list(_outputs(name))
+        if not outputs:
+            raise FollowspotError(
+                "no MIDI system runs here: start JACK, or load ALSA's sequencer (modprobe snd-seq)"
+            )
+        for output in outputs:
+            if self._take(output, name):
+                self._output = output
+                break
+        listing = sorted({port for output in outputs for port in output.get_ports()})
+        for output in outputs:
+            if output is not getattr(self, "_output", None):
+                output.delete()
+        if not hasattr(self, "_output"):
+            raise FollowspotError(self._missing(listing))
+
+    def _take(self, output: rtmidi.MidiOut, name: str) -> bool:
+        if not self.port:
+            try:
+                output.open_virtual_port(name)
+            except (NotImplementedError, rtmidi.SystemError, rtmidi.InvalidUseError):
+                return False
+            return True
+        for index, found in enumerate(output.get_ports()):
+            if self.port.lower() in found.lower():
+                try:
+                    output.open_port(index, name)
+                except rtmidi.SystemError as error:
+                    raise FollowspotError(f"MIDI port {found!r} cannot be opened ({error})") from None
+                return True
+        return False
+
+    def _missing(self, listing: list[str]) -> str:
+        there = "there are: " + ", ".join(repr(port) for port in listing) if listing else "there are none"
+        if self.port:
+            return f"there is no MIDI port with {self.port!r} in its name; {there}"
+        return f"this system has no virtual MIDI ports: set port to part of a name; {there}"
+
+    def send(self, message: Sequence[int]) -> None:
+        """Send the bytes of one MIDI message."""
+        try:
+            self._output.send_message(message)
+        except rtmidi.SystemError as error:
+            raise OSError(f"MIDI port {self.port or 'virtual'} fails ({error})") from None
+
+    def check(self) -> None:
+        """OSError if the port has gone (unplugged, its program ended)."""
+        if self.port and not any(self.port.lower() in found.lower() for found in self._output.get_ports()):
+            raise OSError(f"MIDI port {self.port!r} is gone: plug it in or start its program again")
+
+    def close(self) -> None:
+        """Close the port."""
+        self._output.delete()
+
+
+def _outputs(name: str) -> Iterator[rtmidi.MidiOut]:
+    for api in rtmidi.get_compiled_api():
+        if api == rtmidi.API_RTMIDI_DUMMY:
+            continue
+        try:
+            yield rtmidi.MidiOut(api, name=name)
+        except rtmidi.SystemError:
+            continue
