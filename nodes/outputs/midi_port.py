@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import rtmidi
 
@@ -25,21 +26,20 @@ class MidiPort:
 
     def __init__(self, port: str, name: str) -> None:
         self.port = port
-        outputs = list(_outputs(name))
-        if not outputs:
+        listing: list[str] = []
+        running = False
+        for output in _outputs(name):
+            running = True
+            if self._take(output, name):
+                self._output = output
+                return
+            listing += output.get_ports()
+            output.delete()
+        if not running:
             raise FollowspotError(
                 "no MIDI system runs here: start JACK, or load ALSA's sequencer (modprobe snd-seq)"
             )
-        for output in outputs:
-            if self._take(output, name):
-                self._output = output
-                break
-        listing = sorted({port for output in outputs for port in output.get_ports()})
-        for output in outputs:
-            if output is not getattr(self, "_output", None):
-                output.delete()
-        if not hasattr(self, "_output"):
-            raise FollowspotError(self._missing(listing))
+        raise FollowspotError(self._missing(listing))
 
     def _take(self, output: rtmidi.MidiOut, name: str) -> bool:
         if not self.port:
@@ -81,10 +81,13 @@ class MidiPort:
 
 
 def _outputs(name: str) -> Iterator[rtmidi.MidiOut]:
+    """A client of each MIDI system that runs here, made only when it is asked for."""
     for api in rtmidi.get_compiled_api():
-        if api == rtmidi.API_RTMIDI_DUMMY:
+        absent = api == rtmidi.API_LINUX_ALSA and not Path("/dev/snd/seq").exists()
+        if api == rtmidi.API_RTMIDI_DUMMY or absent:  # ALSA would complain on the terminal
             continue
         try:
-            yield rtmidi.MidiOut(api, name=name)
+            output = rtmidi.MidiOut(api, name=name)
         except rtmidi.SystemError:
             continue
+        yield output

@@ -37,7 +37,7 @@ def notes_of(event: Event, notes: dict[str, int | str]) -> Iterator[int]:
 
 
 def velocity_of(event: Event, default: int) -> int:
-    """Velocity 1 to 127: the event's "velocity" (1 to 127), else its "confidence" (0 to 1), else `default`."""
+    """Velocity 1 to 127: the event's "velocity", else 127 times its "confidence", else `default`."""
     if "velocity" in event.values:
         velocity = event.values["velocity"]
     elif "confidence" in event.values:

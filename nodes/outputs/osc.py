@@ -12,7 +12,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from engine.errors import FollowspotError
 from engine.sink import Event, Format, FramesFormat, Param, Sink
 from nodes.outputs.mapping import MappingParam, names
-from nodes.outputs.osc_alias import Alias, parse_aliases
+from nodes.outputs.osc_alias import parse_aliases
 
 #: The longest frame that is sent: a message has to fit into one datagram.
 MAX_VALUES = 1024
