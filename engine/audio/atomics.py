@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, no_type_check
 
 from llvmlite import ir
 from numba import types
@@ -26,10 +26,11 @@ def _item_pointer(context: Any, builder: Any, array_type: Any, array: Any, index
 
 
 @intrinsic
-def load_acquire(typingctx, array, index):  # type: ignore[no-untyped-def]
+@no_type_check
+def load_acquire(typingctx, array, index):
     """array[index] of an int64 array; nothing after it is read before it."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         pointer = _item_pointer(context, builder, signature.args[0], args[0], args[1])
         return builder.load_atomic(pointer, "acquire", 8)
 
@@ -37,10 +38,11 @@ def load_acquire(typingctx, array, index):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store_release(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+@no_type_check
+def store_release(typingctx, array, index, value):
     """array[index] = value of an int64 array; everything before it is seen by who loads it."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         pointer = _item_pointer(context, builder, signature.args[0], args[0], args[1])
         builder.store_atomic(args[2], pointer, "release", 8)
         return context.get_dummy_value()
@@ -49,30 +51,33 @@ def store_release(typingctx, array, index, value):  # type: ignore[no-untyped-de
 
 
 @intrinsic
-def as_pointer(typingctx, address):  # type: ignore[no-untyped-def]
+@no_type_check
+def as_pointer(typingctx, address):
     """An int64 address as a void pointer, for numba.carray."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         return builder.inttoptr(args[0], cgutils.voidptr_t)
 
     return types.voidptr(types.int64), codegen
 
 
 @intrinsic
-def as_address(typingctx, pointer):  # type: ignore[no-untyped-def]
+@no_type_check
+def as_address(typingctx, pointer):
     """A void pointer as an int64 address."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         return builder.ptrtoint(args[0], ir.IntType(64))
 
     return types.int64(types.voidptr), codegen
 
 
 @intrinsic
-def sem_post(typingctx, address):  # type: ignore[no-untyped-def]
+@no_type_check
+def sem_post(typingctx, address):
     """Post the POSIX semaphore at this address: async-signal safe, never waits."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         kind = ir.FunctionType(ir.IntType(32), [cgutils.voidptr_t])
         function = cgutils.get_or_insert_function(builder.module, kind, "sem_post")
         builder.call(function, [builder.inttoptr(args[0], cgutils.voidptr_t)])
@@ -82,10 +87,11 @@ def sem_post(typingctx, address):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def monotonic_ns(typingctx):  # type: ignore[no-untyped-def]
+@no_type_check
+def monotonic_ns(typingctx):
     """The clock of Python's time.monotonic_ns(), read in C."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         i32, i64 = ir.IntType(32), ir.IntType(64)
         timespec = cgutils.alloca_once(builder, ir.ArrayType(i64, 2))
         kind = ir.FunctionType(i32, [i32, cgutils.voidptr_t])

@@ -8,7 +8,7 @@ entry of the log starts that much later, so the reader knows exactly what is mis
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, no_type_check
 
 import numba as nb
 import numpy as np
@@ -24,7 +24,8 @@ UNDERFLOW, OVERFLOW = 1, 2
 
 
 @nb.njit(nogil=True, cache=True)
-def push(source, audio, entries, times, state, arrival, adc, now, flags):  # type: ignore[no-untyped-def]
+@no_type_check
+def push(source, audio, entries, times, state, arrival, adc, now, flags):
     """Writer: append `source` (frames, channels) and its log entry, or drop it whole; never waits."""
     frames = source.shape[0]
     write, log = state[WRITE], state[LOG_WRITE]
@@ -50,8 +51,9 @@ def push(source, audio, entries, times, state, arrival, adc, now, flags):  # typ
 
 
 @nb.njit(nogil=True, cache=True)
-def take(out, entry, time, audio, entries, times, state):  # type: ignore[no-untyped-def]
-    """Reader: move the oldest block to `out` (at least as long), its log to `entry` and `time`; its length or -1."""
+@no_type_check
+def take(out, entry, time, audio, entries, times, state):
+    """Reader: move the oldest block to `out`, its log to `entry` and `time`; returns its length, or -1."""
     log = state[LOG_READ]
     if log == load_acquire(state, LOG_WRITE):
         return -1
@@ -71,7 +73,8 @@ def take(out, entry, time, audio, entries, times, state):  # type: ignore[no-unt
 
 
 @nb.njit(nogil=True, cache=True)
-def _waiting(state):  # type: ignore[no-untyped-def]
+@no_type_check
+def _waiting(state):
     return load_acquire(state, WRITE) - state[READ]
 
 
@@ -126,9 +129,7 @@ class Ring:
 
     def take(self) -> Block | None:
         """The oldest block, valid until the next call, or None. Reader's thread."""
-        frames = take(
-            self._out, self._entry, self._time, self.audio, self.entries, self.times, self.state
-        )
+        frames = take(self._out, self._entry, self._time, self.audio, self.entries, self.times, self.state)
         if frames < 0:
             return None
         block, entry = self._block, self._entry
