@@ -58,10 +58,10 @@ class Param(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Param[T] | T:
         if instance is None:
             return self
-        return cast(T, instance.__dict__.get("_" + self.name, self.default))
+        return cast(T, instance.__dict__.get(self.name, self.default))
 
     def __set__(self, instance: object, value: T) -> None:
-        instance.__dict__["_" + self.name] = self.check(value)
+        instance.__dict__[self.name] = self.check(value)
 
     def check(self, value: Any) -> T:
         """`value` as the parameter's type, or a ValueError that says what is wrong and what is allowed."""
