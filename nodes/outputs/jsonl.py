@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from typing import Any
-
-import numpy as np
 
 from engine.errors import FollowspotError
 from engine.sink import Event, Format, Param, Sink
@@ -43,16 +39,9 @@ class JsonLines(Sink):
         self._begun = True
 
     def send_event(self, event: Event, due_ns: int, ntp: int) -> None:
-        record = {key: _plain(value) for key, value in event.to_json(self.rate).items()}
-        self._file.write(json.dumps(record, allow_nan=False) + "\n")
+        self._file.write(event.to_line(self.rate) + "\n")
         self._file.flush()
 
     def close(self) -> None:
         if self._begun and self._file is not sys.stdout:
             self._file.close()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

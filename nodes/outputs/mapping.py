@@ -17,8 +17,8 @@ def parse_mapping(text: str) -> list[tuple[str, list[str]]]:
     names a line that is not of the form "source -> target".
     """
     found = []
-    for line in text.replace(";", "\n").splitlines():
-        line = line.partition("#")[0].strip()
+    lines = [line.partition("#")[0].split(";") for line in text.splitlines()]
+    for line in (part.strip() for parts in lines for part in parts):
         if not line:
             continue
         source, arrow, target = line.partition("->")

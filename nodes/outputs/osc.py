@@ -17,9 +17,6 @@ from nodes.outputs.osc_alias import parse_aliases
 #: The longest frame that is sent: a message has to fit into one datagram.
 MAX_VALUES = 1024
 
-#: The time tag that means "at once" (OSC 1.0).
-AT_ONCE = 1
-
 
 def check_address(template: str) -> str:
     """The template if it makes an OSC address; else ValueError."""
