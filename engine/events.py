@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,14 @@ class Event:
         if self.revision:
             record["revision"] = self.revision
         return record
+
+    def to_line(self, rate: float) -> str:
+        """`to_json` as one line of text without a line break; a number that is not finite is null."""
+        record = {key: _plain(value) for key, value in self.to_json(rate).items()}
+        return json.dumps(record, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
