@@ -91,3 +91,12 @@ def _outputs(name: str) -> Iterator[rtmidi.MidiOut]:
         except rtmidi.SystemError:
             continue
         yield output
+
+
+def output_names() -> list[str]:
+    """The ports that a part of a name may choose, of every MIDI system that runs here."""
+    names = []
+    for output in _outputs("followspot"):
+        names += output.get_ports()
+        output.delete()
+    return names
