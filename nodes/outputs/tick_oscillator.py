@@ -29,11 +29,11 @@ def song_position(sixteenth: int) -> Message:
 class TickOscillator:
     """Sends 24 ticks a beat that follow a `BeatLine`, each a bounded step from the one before.
 
-    The interval from one tick to the next is the one that lands on the line, held within `slew` of the
-    nominal interval, which itself follows the tempo by at most `slew` a beat. So ticks never double and
-    never run backwards; a lag shrinks by `slew` of a tick with every tick. If the line is further off
-    than `RELOCK` of a beat, the transport stops, the song position of a sixteenth in the near future
-    goes out, and Continue follows just before that sixteenth sounds.
+    The interval from one tick to the next makes up for `GAIN` of the distance to the line, held within
+    `slew` of the nominal interval, which itself follows the tempo by at most `slew` a beat. So ticks
+    never double and never run backwards, and the jitter of the beats is spread over many of them. If
+    the line is further off than `RELOCK` of a beat, the transport stops, the song position of a
+    sixteenth in the near future goes out, and Continue follows just before that sixteenth sounds.
 
     `advance(now)` returns the messages due and sets `wake_ns`. A tick that is sent late by more than
     `TOLERANCE_NS` (the thread was held up) moves those behind it, so that no burst follows.
@@ -49,6 +49,7 @@ class TickOscillator:
     song : beats from the start of the line to beat 0 of the song.
     """
 
+    GAIN = 0.08
     RELOCK = 0.25
     TOLERANCE_NS = 2e6
     #: A relock aims at the first sixteenth that is at least this far ahead: time for the receiver to locate.
@@ -156,10 +157,10 @@ class TickOscillator:
         step = self.line.period_ns / PPQN - self._nominal_ns
         most = self._nominal_ns * self.slew / PPQN
         self._nominal_ns += min(most, max(-most, step))
-        interval = self.line.time_of(self._tick / PPQN) - self._sent_ns
-        longest = self._nominal_ns * (1 + self.slew)
-        shortest = self._nominal_ns * (1 - self.slew)
-        self._next_ns = self._sent_ns + min(longest, max(shortest, interval))
+        self._next_ns = self._sent_ns + self._nominal_ns
+        lag = self.line.time_of(self._tick / PPQN) - self._next_ns
+        most = self._nominal_ns * self.slew
+        self._next_ns += min(most, max(-most, self.GAIN * lag))
         lag = self.line.position(self._next_ns) - self._tick / PPQN
         if abs(lag) > self.RELOCK and self.playing:
             self.playing = False

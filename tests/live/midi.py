@@ -1,0 +1,82 @@
+"""A JACK server of our own on the dummy driver, and a MIDI receiver on it."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import rtmidi
+
+#: Samples a period: JACK hands MIDI over once a period, so this bounds the jitter of any message.
+PERIOD = 64
+RATE = 48000
+
+
+@contextmanager
+def jack_server(name: str) -> Iterator[None]:
+    """Runs `jackd -d dummy` under a name of its own and makes it the default of this process."""
+    if shutil.which("jackd") is None:
+        pytest.skip("jackd is not installed: apt install jackd2")
+    before = os.environ.get("JACK_DEFAULT_SERVER")
+    os.environ["JACK_DEFAULT_SERVER"] = name
+    command = ["jackd", "-n", name, "-R", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        subprocess.run(
+            ["jack_wait", "-s", name, "-w", "-t", "5"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+        if before is None:
+            del os.environ["JACK_DEFAULT_SERVER"]
+        else:
+            os.environ["JACK_DEFAULT_SERVER"] = before
+
+
+class Receiver:
+    """A MIDI input; `heard` are (monotonic ns of arrival, bytes), as stamped by the MIDI system.
+
+    Parameters
+    ----------
+    name : under which senders see its port, "name:in".
+    source : part of the name of a port to listen to; "" makes a port that senders connect to.
+    """
+
+    def __init__(self, name: str, source: str = "") -> None:
+        self._at = 0
+        self.heard: list[tuple[int, tuple[int, ...]]] = []
+        self._input = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
+        self._input.ignore_types(sysex=True, timing=False, active_sense=True)
+        self._input.set_callback(self._hear)
+        if source:
+            (port,) = (n for n, found in enumerate(self._input.get_ports()) if source in found)
+            self._input.open_port(port, "in")
+        else:
+            self._input.open_virtual_port("in")
+        time.sleep(0.1)  # JACK connects at the next periods
+
+    def _hear(self, event: tuple[list[int], float], data: object) -> None:
+        message, since = event
+        self._at = self._at + round(since * 1e9) if self.heard else time.monotonic_ns()
+        self.heard.append((self._at, tuple(message)))
+
+    def wait(self, count: int) -> list[tuple[int, ...]]:
+        """The messages, once there are `count`."""
+        for _ in range(200):
+            if len(self.heard) >= count:
+                break
+            time.sleep(0.01)
+        messages = [message for _, message in self.heard]
+        assert len(messages) >= count, messages
+        return messages
+
+    def close(self) -> None:
+        self._input.delete()

@@ -1,0 +1,134 @@
+"""MIDI sinks over a real JACK server to a real receiver."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import rtmidi
+
+from engine.errors import FollowspotError
+from engine.events import Event
+from nodes.outputs.midi_clock import MidiClock
+from nodes.outputs.midi_notes import MidiNotes
+from nodes.outputs.midi_port import MidiPort
+from tests.live.midi import Receiver, jack_server
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(
+        rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api(), reason="python-rtmidi was built without JACK"
+    ),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jack():
+    with jack_server("followspot-midi"):
+        yield
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver("Console")
+    yield receiver
+    receiver.close()
+
+
+def opened(sink):
+    sink.id = "show"
+    sink.open({})
+    time.sleep(0.1)  # JACK connects at the next periods
+    return sink
+
+
+def event(kind, **values):
+    return Event(kind, 0, 0, "beats", values=values)
+
+
+def test_notes_with_velocity_and_their_ends(receiver):
+    sink = opened(MidiNotes(port="console", channel=2, notes="beat -> 36; note -> pitch", velocity=90))
+    now = time.monotonic_ns()
+    sink.send_event(event("beat", confidence=0.5), now, 1)
+    sink.send_event(event("note", pitch=60, velocity=7), now, 1)
+    sink.send_event(event("beat"), now, 1)  # again while it sounds
+    sink.send_event(event("onset"), now, 1)
+    sink.tick(now + 49_000_000)
+    assert receiver.wait(4) == [(0x91, 36, 64), (0x91, 60, 7), (0x81, 36, 0), (0x91, 36, 90)]
+    sink.tick(now + 51_000_000)
+    assert sorted(receiver.wait(6)[4:]) == [(0x81, 36, 0), (0x81, 60, 0)]
+    sink.close()
+
+
+def test_notes_end_when_the_sink_closes(receiver):
+    sink = opened(MidiNotes(port="Console", length_ms=10000.0))
+    sink.send_event(event("beat"), time.monotonic_ns(), 1)
+    receiver.wait(1)
+    sink.close()
+    assert receiver.wait(2) == [(0x99, 37, 100), (0x89, 37, 0)]
+
+
+def test_a_missing_port_is_one_clear_line_with_the_ports_there(receiver):
+    with pytest.raises(
+        FollowspotError, match=r"no MIDI port with 'Lights' in its name; there are: 'Console:in'"
+    ):
+        MidiNotes(port="Lights").open({})
+
+
+def test_a_port_that_goes_is_noticed():
+    receiver = Receiver("Console")
+    sink = opened(MidiNotes(port="Console"))
+    now = time.monotonic_ns()
+    sink.tick(now)
+    receiver.close()
+    time.sleep(0.1)
+    with pytest.raises(OSError, match="MIDI port 'Console' is gone"):
+        sink.tick(now + 2_000_000_000)
+    sink.close()
+    receiver = Receiver("Console")
+    opened(sink)
+    sink.send_event(event("beat"), now, 1)
+    receiver.wait(1)
+    sink.close()
+    receiver.close()
+
+
+def test_a_virtual_port_is_there_for_others():
+    port = MidiPort("", "Followspot")
+    receiver = Receiver("Console", source="Followspot")
+    port.send((0x90, 1, 2))
+    assert receiver.wait(1) == [(0x90, 1, 2)]
+    receiver.close()
+    port.close()
+
+
+def test_clock_at_the_receiver(receiver):
+    sink = opened(MidiClock(port="Console"))
+    begun = time.monotonic_ns()
+    period = 400_000_000  # 150 BPM
+    done = threading.Event()
+
+    def play():
+        due = begun
+        while not done.is_set():
+            now = time.monotonic_ns()
+            if now >= due:
+                sink.send_event(event("beat", bpm=150.0), due, 1)
+                due += period
+            time.sleep(max(0, min(sink.tick(now), due) - time.monotonic_ns()) / 1e9)
+        sink.close()
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    time.sleep(4)
+    done.set()
+    thread.join()
+    messages = receiver.wait(200)
+    assert messages[0] == (0xFA,) and messages[-1] == (0xFC,)
+    assert set(messages[1:-1]) == {(0xF8,)}
+    ticks = np.array([at for at, message in receiver.heard if message == (0xF8,)])
+    grid = (ticks - begun) / (period / 24)
+    assert np.median(np.diff(grid)) == pytest.approx(1, abs=0.1)
+    late = (grid - np.round(grid)) * period / 24 / 1e6
+    assert -1 < np.median(late) < 4  # ms behind the beat: the period of the server, and a busy machine
+    assert len(ticks) == pytest.approx(3.6e9 / period * 24, abs=12)
