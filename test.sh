@@ -1,0 +1,11 @@
+#!/bin/sh
+# Installs everything that the tests need, then runs them all: lint, types, tests. Arguments go to pytest.
+set -u
+cd "$(dirname "$0")"
+./setup.sh test || exit
+status=0
+.venv/bin/ruff check . || status=1
+.venv/bin/ruff format --check --quiet . || { echo "ruff format: some files are not formatted; run .venv/bin/ruff format ." >&2; status=1; }
+.venv/bin/mypy || status=1
+.venv/bin/python -m pytest "$@" || status=1
+exit $status
