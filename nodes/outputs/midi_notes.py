@@ -45,7 +45,7 @@ class MidiNotes(Sink):
         self._notes = parse_notes(self.notes)
         self._sounding: dict[tuple[int, int], int] = {}
         self._ends: list[tuple[int, tuple[int, int]]] = []
-        self._checked = 0
+        self._now = self._checked = 0
         self._port = MidiPort(self.port, self.name)
 
     def send_event(self, event: Event, due_ns: int, ntp: int) -> None:
@@ -55,11 +55,12 @@ class MidiNotes(Sink):
             voice = (self.channel - 1, note)
             self._end(voice)
             self._port.send((0x90 | voice[0], note, velocity))
-            end = due_ns + int(self.length_ms * 1e6)
+            end = max(due_ns, self._now) + int(self.length_ms * 1e6)  # what was said late sounds as long
             self._sounding[voice] = end
             heapq.heappush(self._ends, (end, voice))
 
     def tick(self, now_ns: int) -> int:
+        self._now = now_ns
         while self._ends and self._ends[0][0] <= now_ns:
             end, voice = heapq.heappop(self._ends)
             if self._sounding.get(voice) == end:
