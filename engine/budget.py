@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 # 16 buckets an octave up to 2^40 ns: percentiles are exact to 6 %.
 _BUCKETS = 41 * 16
@@ -28,6 +29,29 @@ def _observe(stamps, histograms, worst, total):  # type: ignore[no-untyped-def]
         if ns > worst[i]:
             worst[i] = ns
     return ns
+
+
+@nb.njit("float64(int64[::1], float64)", nogil=True, cache=True)
+def _quantile(counts, q):  # type: ignore[no-untyped-def]
+    """Microseconds that a share `q` of the counted durations stays below; 0 if there are none."""
+    wanted = q * counts.sum()
+    if wanted == 0.0:
+        return 0.0
+    seen = 0
+    for bucket in range(len(counts)):
+        seen += counts[bucket]
+        if seen >= wanted:
+            return 2.0 ** (bucket // 16) * (1.0 + (bucket % 16 + 0.5) / 16.0) / 1e3
+    return 0.0
+
+
+@nb.njit("void(int64[:, ::1], int64[::1], int64[::1], int64, float64[:, :])", nogil=True, cache=True)
+def _summarise(histograms, worst, total, quanta, out):  # type: ignore[no-untyped-def]
+    for i in range(min(len(out), len(worst))):
+        out[i, 0] = total[i] / max(1, quanta) / 1e3
+        out[i, 1] = _quantile(histograms[i], 0.5)
+        out[i, 2] = _quantile(histograms[i], 0.99)
+        out[i, 3] = worst[i] / 1e3
 
 
 @dataclass(frozen=True)
@@ -80,27 +104,23 @@ class Budget:
         self.quanta = self.overruns = 0
         self.guilty = ""
 
+    def summary(self, out: npt.NDArray[np.float64]) -> None:
+        """Write mean, p50, p99 and maximum in us of every row, "quantum" last; without allocating."""
+        _summarise(self._histograms, self._worst, self._total, self.quanta, out)
+
     def costs(self) -> list[Cost]:
         """One row per step and a last one for the whole quantum."""
         return [
             Cost(
                 name,
                 self._total[i] / max(1, self.quanta) / 1e3,
-                self._quantile(i, 0.5),
-                self._quantile(i, 0.99),
-                self._quantile(i, 0.999),
+                _quantile(self._histograms[i], 0.5),
+                _quantile(self._histograms[i], 0.99),
+                _quantile(self._histograms[i], 0.999),
                 self._worst[i] / 1e3,
             )
             for i, name in enumerate(self.names)
         ]
-
-    def _quantile(self, row: int, q: float) -> float:
-        counts = np.cumsum(self._histograms[row])
-        if counts[-1] == 0:
-            return 0.0
-        bucket = int(np.searchsorted(counts, q * counts[-1]))
-        octave, part = divmod(bucket, 16)
-        return float(2.0**octave * (1 + (part + 0.5) / 16) / 1e3)
 
 
 #: The states of overload with the backlog, in quanta, that each begins at.
@@ -112,13 +132,17 @@ class Overload:
     """The ladder ok, absorb, degrade, skip: from the backlog of the input ring to what is done about it.
 
     absorb: catch up, nothing is lost. degrade: nodes with quality levels step down. skip: all but the
-    newest quantum is dropped and declared as a gap. One step down the ladder needs two seconds
-    without a cause.
+    newest quantum is dropped and declared as a gap; not for a mere stall, but when the backlog does not
+    shrink while we try. One step down the ladder needs two seconds without a cause.
     """
+
+    #: Quanta in a row without a smaller backlog before anything is skipped.
+    TRIES = 8
 
     def __init__(self, period: float) -> None:
         self._recovery = max(1, round(_RECOVERY_SECONDS / period))
         self._calm = 0
+        self._least = self._tries = 0
         self.state = "ok"
         self.entered = dict.fromkeys(OVERLOAD, 0)
 
@@ -126,6 +150,10 @@ class Overload:
         """The state for a backlog of so many quanta; call once per quantum."""
         states = list(OVERLOAD)
         wanted = [state for state, begins in OVERLOAD.items() if backlog >= begins][-1]
+        if wanted != "skip":
+            self._tries = 0
+        elif not self._stuck(backlog):
+            wanted = "degrade"
         if states.index(wanted) > states.index(self.state):
             self._enter(wanted)
         elif wanted == self.state:
@@ -136,6 +164,14 @@ class Overload:
                 # After a skip the backlog is gone, but not its cause: stay degraded.
                 self._enter(states[states.index(self.state) - 1])
         return self.state
+
+    def _stuck(self, backlog: int) -> bool:
+        """Whether the backlog has not shrunk for a while."""
+        if self._tries == 0 or backlog < self._least:
+            self._least, self._tries = backlog, 1
+        else:
+            self._tries += 1
+        return self._tries > self.TRIES
 
     def _enter(self, state: str) -> None:
         self.state = state

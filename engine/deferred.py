@@ -23,6 +23,10 @@ class DeferredNode(Node):
     delay: int = 0
     #: Results that were not ready in time.
     late: int = 0
+    #: A result was late, and the worker is still at it; no new work begins. A replay sets it itself
+    #: (`scripted`), at the samples at which it was so in the live run.
+    held: bool = False
+    scripted: bool = False
     _due: int = 0
 
     def snapshot(self) -> bool:
@@ -38,15 +42,18 @@ class DeferredNode(Node):
         raise NotImplementedError
 
     def process(self) -> None:
+        if self.held and not self.scripted and self._worker_is_free():
+            self.held = False
         job = self.__dict__.get("_job")
         if job is not None and self.clock.stop >= self._due:
             self._job: Future[Any] | _Done | None = None
-            if job.done():
+            if job.done() and not self.held:
                 self.publish(job.result())
             else:
                 self.late += 1
+                self.held = True
         self.observe()
-        if self.__dict__.get("_job") is None and self._worker_is_free() and self.snapshot():
+        if self.__dict__.get("_job") is None and not self.held and self.snapshot():
             self._due = self.clock.stop + self.delay
             self._job = self._begin()
 
@@ -73,6 +80,7 @@ class DeferredNode(Node):
         self._job = None
         self._due = 0
         self.late = 0
+        self.held = False
 
     def release(self) -> None:
         worker: ThreadPoolExecutor | None = self.__dict__.get("_worker")

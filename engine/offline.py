@@ -62,11 +62,11 @@ class _Listener(Sink):
 
 def run_offline(
     runner: Runner,
-    blocks: Iterable[Block],
+    blocks: Iterable[Block | int],
     listener: Callable[[Event], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Tick through `blocks`, each (channels, quantum), and finish.
+    """Tick through `blocks`, each (channels, quantum), and finish; an int is a gap of so many quanta.
 
     Parameters
     ----------
@@ -85,6 +85,11 @@ def run_offline(
             if sink.offline:
                 outlets.append(_open(id, sink, runner))
         for block in blocks:
+            if isinstance(block, int):
+                events = runner.gap(block)
+                for outlet in outlets:
+                    outlet.deliver(runner, events)
+                continue
             events = runner.tick(block)
             for outlet in outlets:
                 outlet.deliver(runner, events)

@@ -52,6 +52,18 @@ def store_release(typingctx, array, index, value):
 
 @intrinsic
 @no_type_check
+def fence(typingctx):
+    """No load or store moves across this point."""
+
+    def codegen(context, builder, signature, args):
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+@no_type_check
 def as_pointer(typingctx, address):
     """An int64 address as a void pointer, for numba.carray."""
 
