@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from engine.errors import GraphError
 from engine.graph import Graph
+from engine.offline import collect, quanta
 from engine.plan import compile_graph
 from engine.runner import Runner
+from nodes.spectral.bands import Bands
+from nodes.spectral.chroma import Chroma
 from nodes.spectral.fft import RealFft
 from nodes.spectral.istft import Istft
+from nodes.spectral.level import Level
+from nodes.spectral.novelty import Novelty
+from nodes.spectral.silence import Silence
 from nodes.spectral.stft import Stft
 from nodes.spectral.tapers import TAPERS, taper
 
@@ -127,3 +135,145 @@ def test_istft_refuses_magnitudes_and_hops_with_gaps():
     graph = Graph().add("stft", Stft(hop=2048)).add("istft", Istft()).connect("input", "stft")
     with pytest.raises(GraphError, match="half a window or less"):
         compile_graph(graph.connect("stft.spectrum", "istft"))
+
+
+# ---- features --------------------------------------------------------------------------------------
+
+
+def stft_then(node, window=2048, hop=512, port="magnitude"):
+    graph = Graph().add("stft", Stft(window=window, hop=hop)).add("node", node)
+    return graph.connect("input", "stft").connect("stft.magnitude", f"node.{port}")
+
+
+def test_bands_are_weighted_means_over_triangles_in_pitch():
+    x = noise(RATE)[0]
+    graph = stft_then(Bands(per_octave=3, low=200.0, high=6400.0))
+    (_, magnitudes), (_, bands) = play(graph, x, "stft.magnitude", "node.bands")
+    f = np.arange(0, RATE / 2, 0.5)
+    width = RATE / 2048
+    at = np.clip(np.round(f / width).astype(int), 0, 1024)
+    for b in range(1, 15):
+        centre = 200 * 2 ** (b / 3)
+        left, right = centre * 2 ** (-1 / 3), centre * 2 ** (1 / 3)
+        weight = np.interp(f, [left, centre, right], [0, 1, 0])
+        expected = (weight * magnitudes[20][at]).sum() / weight.sum()
+        assert bands[20][b] == pytest.approx(expected, rel=0.01)
+    assert compile_graph(graph).formats["node.bands"].labels[3] == pytest.approx(400)
+
+
+def test_low_bands_are_never_empty_and_a_tone_peaks_in_its_band():
+    graph = stft_then(Bands())
+    labels = np.array(compile_graph(graph).formats["node.bands"].labels)
+    ((_, white),) = play(graph, noise(RATE)[0], "node.bands")
+    assert (white[10:] > 0).all()
+    for frequency in labels[[24, 40, 60, 80]]:
+        ((_, bands),) = play(stft_then(Bands()), sine(frequency, 0.5), "node.bands")
+        assert abs(np.argmax(bands[-1]) - np.argmin(np.abs(labels - frequency))) <= 1
+
+
+def test_bands_refuse_what_is_no_spectrum_of_one_channel():
+    graph = Graph(channels=2).add("stft", Stft()).add("node", Bands()).connect("input", "stft")
+    with pytest.raises(GraphError, match="one channel"):
+        compile_graph(graph.connect("stft.magnitude", "node"))
+
+
+def test_novelty_is_the_flux_of_the_compressed_spectrum_less_its_local_average():
+    x = noise(RATE)[0] * np.repeat(np.random.default_rng(1).uniform(0, 1, 20), RATE // 20)
+    gamma, seconds = 100.0, 0.2
+    graph = stft_then(Novelty(compression=gamma, average=seconds), hop=441)
+    (_, magnitudes), (_, bands), (_, novelty) = play(graph, x, "stft.magnitude", "node.bands", "node.novelty")
+    y = np.log(1 + gamma * magnitudes * 4 / 2048)
+    rise = np.maximum(0, np.diff(y, axis=0, prepend=y[:1]))
+    f = np.arange(1025) * RATE / 2048
+    edges = [1, *(np.searchsorted(f, edge) for edge in (200, 500, 1250, 3125, 7812.5)), 1025]
+    flux = np.stack([rise[:, a:b].mean(axis=1) for a, b in pairwise(edges)], axis=1)
+    m = round(seconds * RATE / 441)
+    padded = np.concatenate([np.zeros((m, 6)), flux])
+    average = np.stack([padded[n : n + m].mean(axis=0) for n in range(len(flux))])
+    expected = np.maximum(0, flux - average)
+    np.testing.assert_allclose(bands, expected, atol=1e-5)
+    np.testing.assert_allclose(novelty, expected.mean(axis=1), atol=1e-5)
+
+
+def test_novelty_peaks_at_each_stroke():
+    x = 0.001 * noise(2 * RATE)[0]
+    strokes = (np.array([0.5, 0.9, 1.4]) * RATE).astype(int)
+    for s in strokes:
+        x[s : s + 2000] += 0.5 * noise(2000, seed=3)[0] * np.exp(-np.arange(2000) / 500)
+    ((times, novelty),) = play(stft_then(Novelty(), window=1024, hop=256), x, "node.novelty")
+    for s in strokes:
+        near = np.abs(times - s) < 4000
+        assert abs(times[near][np.argmax(novelty[near])] - s) <= 512
+
+
+def chroma_of(frequencies, seconds=1.5, **params):
+    x = sum(sine(f, seconds, 0.2) for f in frequencies)
+    chroma, tuning = play(stft_then(Chroma(**params), window=4096), x, "node.chroma", "node.tuning")
+    return chroma[1][-1], tuning[1][-1]
+
+
+@pytest.mark.parametrize("cents", [-35, 0, 20, 40])
+def test_chroma_of_a_chord_in_any_tuning(cents):
+    """C major: three equal entries, and the tuning found."""
+    tones = 440.0 * 2 ** ((np.array([60, 64, 67]) - 69) / 12 + cents / 1200)
+    chroma, tuning = chroma_of(tones)
+    assert tuning == pytest.approx(cents, abs=3)
+    assert set(np.argsort(chroma)[-3:]) == {0, 4, 7}
+    np.testing.assert_allclose(chroma[[0, 4, 7]], 1 / np.sqrt(3), atol=0.04)
+    assert np.linalg.norm(chroma) == pytest.approx(1, abs=1e-5)
+
+
+def test_chroma_without_following_splits_a_quarter_tone_between_neighbours():
+    chroma, tuning = chroma_of([440 * 2 ** (0.5 / 12)], follow_tuning=False, norm="sum")
+    assert tuning == 0
+    np.testing.assert_allclose(chroma[[9, 10]], 0.5, atol=0.03)
+
+
+def test_chroma_compression_and_norms():
+    """log(1 + gamma a) of two tones; amplitudes 0.4 and 0.04."""
+    x = sine(440, 1.0, 0.4) + sine(440 * 2 ** (3 / 12), 1.0, 0.04)
+    expected = np.log(1 + 50 * np.array([0.4, 0.04]))
+    for norm, size in (("none", 1), ("max", expected[0]), ("sum", expected.sum())):
+        graph = stft_then(Chroma(compression=50.0, norm=norm), window=4096)
+        ((_, chroma),) = play(graph, x, "node.chroma")
+        np.testing.assert_allclose(chroma[-1][[9, 0]], expected / size, rtol=0.03)
+
+
+def test_chroma_of_silence_is_zero_and_leaves_the_tuning():
+    x = np.concatenate([sine(440 * 2 ** (0.3 / 12), 1.0), np.zeros(RATE)])
+    chroma, tuning = play(stft_then(Chroma(), window=4096), x, "node.chroma", "node.tuning")
+    assert not chroma[1][-1].any()
+    assert tuning[1][-1] == pytest.approx(30, abs=3)
+
+
+def test_level_of_known_signals():
+    for signal, rms, peak in (
+        (sine(441, 0.5, 1.0), -3.01, 0.0),
+        (np.full(RATE, 0.1), -20.0, -20.0),
+        (np.zeros(RATE), -140.0, -140.0),
+    ):
+        graph = Graph().add("level", Level()).connect("input", "level")
+        (_, heard), (_, most) = play(graph, signal, "level.rms", "level.peak")
+        assert heard[-1] == pytest.approx(rms, abs=0.05) and most[-1] == pytest.approx(peak, abs=0.02)
+
+
+def silence_events(signal, **params):
+    graph = Graph().add("level", Level(window=512, hop=256)).add("silence", Silence(**params))
+    graph.connect("input", "level").connect("level.rms", "silence")
+    return collect(Runner(compile_graph(graph), strict=True), quanta(signal, 256))
+
+
+def test_silence_and_sound_are_told_once_at_their_time():
+    x = sine(440, 3.0)
+    x[RATE : 2 * RATE] = 0
+    events = silence_events(x, hold=0.3)
+    assert [e.kind for e in events] == ["sound", "silence", "sound"]
+    assert [e.time / RATE for e in events] == pytest.approx([0, 1, 2], abs=0.02)
+    assert events[1].emitted / RATE == pytest.approx(1.3, abs=0.03)
+
+
+def test_level_between_the_thresholds_never_flickers():
+    swell = 10 ** (-55 / 20) * np.sqrt(2) * (1 + 0.3 * np.sin(np.arange(4 * RATE) * 2 * np.pi * 3 / RATE))
+    x = swell * sine(440, 4.0, 1.0)
+    x[: RATE // 4] = sine(440, 0.25)
+    assert [e.kind for e in silence_events(x, hold=0.1)] == ["sound"]
