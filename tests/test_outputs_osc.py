@@ -181,13 +181,14 @@ def test_a_frame_too_long_is_refused():
         Osc().open({"stft.spectrum": FramesFormat(44100, 512, 0, (2048,))})
 
 
-def test_a_dead_receiver_is_noticed_and_a_new_one_served(receiver):
+def test_a_dead_receiver_is_noticed_and_a_new_one_served():
+    receiver = Receiver()
     sink = Osc(port=receiver.port)
     sink.open({})
     sink.send_event(BEAT, 0, 1)
     receiver.wait(1)
     port = receiver.port
-    receiver.server.socket.close()
+    receiver.close()
     with pytest.raises(OSError, match=f"nobody listens for OSC at 127.0.0.1:{port}"):
         for _ in range(20):
             sink.send_event(BEAT, 0, 1)

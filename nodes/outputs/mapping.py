@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,12 @@ from engine.sink import Param
 def parse_mapping(text: str) -> list[tuple[str, list[str]]]:
     """The lines of a mapping as (source, words of the target).
 
-    Lines end at a line break or a semicolon, `#` starts a comment. A source is the kind of an event
+    Lines end at a line break or a semicolon, "# " starts a comment. A source is the kind of an event
     ("beat"), "node.kind" for the events of one node only, or "node.port" for a stream. ValueError
     names a line that is not of the form "source -> target".
     """
     found = []
-    lines = [line.partition("#")[0].split(";") for line in text.splitlines()]
+    lines = [re.sub(r"(^|\s)#(\s.*|$)", "", line).split(";") for line in text.splitlines()]
     for line in (part.strip() for parts in lines for part in parts):
         if not line:
             continue

@@ -13,9 +13,9 @@ class MidiClock(Sink):
     """Sends MIDI clock from a phase-locked oscillator that beats steer; no tick is sent per detection.
 
     Start goes out before the first beat after lock-in, then 24 ticks a beat. Where the music jumps, the
-    clock stops, sends the song position of a sixteenth ahead, and continues on it. When the tracker
-    says that there is nothing to follow (an event "state" whose `state` is "silent", "holding" or
-    "lost"), or no beat comes for `hold_after`, `hold` decides.
+    clock stops, sends the song position of a sixteenth ahead, and continues on it. When there is nothing
+    to follow (an event "silence", or "state" whose `state` is "silent", "holding" or "lost", or no beat
+    for `hold_after`), `hold` decides.
 
     Set `latency_ms` to what the receiver needs: the ticks go out that much ahead.
 
@@ -61,7 +61,7 @@ class MidiClock(Sink):
         if event.kind == "beat":
             self._last_beat = due_ns
             self._oscillator.observe(due_ns, event.values.get("bpm", 0.0))
-        elif event.kind == "state" and event.values.get("state") in ("silent", "holding", "lost"):
+        elif event.kind == "silence" or event.values.get("state") in ("silent", "holding", "lost"):
             self._oscillator.hold()
 
     def tick(self, now_ns: int) -> int:
