@@ -21,7 +21,7 @@ from engine.errors import FollowspotError
 from engine.formats import EventsFormat, FramesFormat
 from engine.node import Node
 from engine.params import Param, params_of
-from engine.ports import Frames
+from engine.ports import Emitter, Frames
 from engine.sink import Sink
 from engine.testing_inputs import RATE, UNIT, Case, Recording, Rig, differences, rejected
 
@@ -418,7 +418,7 @@ def allocation(case: Case) -> list[str]:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         process()
-        said = sum(len(e.events) for e in rig.node.__dict__.values() if hasattr(e, "events"))
+        said = sum(len(e.events) for e in rig.node.__dict__.values() if isinstance(e, Emitter))
         peak = max(peak, tracemalloc.get_traced_memory()[1] - before - 2000 * said)
 
     def play(times: int) -> int:
