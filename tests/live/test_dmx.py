@@ -18,7 +18,9 @@ from nodes.outputs.sacn_dmx import Sacn
 pytestmark = pytest.mark.live
 
 PORT = 19190
-OTHERS = "dummy espnet ftdidmx gpio karate kinet milinst nanoleaf opendmx openpixelcontrol osc pathport renard"
+OTHERS = (
+    "dummy espnet ftdidmx gpio karate kinet milinst nanoleaf opendmx openpixelcontrol osc pathport renard"
+)
 OTHERS += " sandnet shownet spi spidmx stageprofi uartdmx usbserial usbdmx usbpro"
 
 
