@@ -18,7 +18,8 @@ def run(args: argparse.Namespace) -> None:
     plan = compile_preset(args)
     nodes = [id for id in plan.nodes if id != "input"]
     sinks = f" to {', '.join(plan.sinks)}" if plan.sinks else ""
+    count = f"{len(nodes)} node" + ("s" if len(nodes) > 1 else "")
     print(
-        f"{args.preset}: sound. {len(nodes)} nodes ({', '.join(nodes)}){sinks}, "
+        f"{args.preset}: sound. {count} ({', '.join(nodes)}){sinks}, "
         f"{plan.rate} Hz, {plan.quantum} samples a quantum"
     )

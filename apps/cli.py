@@ -90,6 +90,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
             help=help,
             description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         module.add_arguments(own)
         own.set_defaults(run=module.run)

@@ -63,7 +63,8 @@ def _run(
         pass  # the way to end a live run
     finally:
         supervisor.stop()
-        view.end(supervisor.snapshot(), supervisor.restarts)
+        if supervisor.snapshot().position:
+            view.end(supervisor.snapshot(), supervisor.restarts)
 
 
 class LiveView:

@@ -44,10 +44,10 @@ def listing(registry: Registry) -> str:
         if issubclass(kind, Node):
             nodes.append((name, _kinds(kind.inputs), _kinds(kind.outputs), summary(kind) + remark))
         else:
-            sinks.append((name, ", ".join(sorted(kind.accepts)), "", summary(kind) + remark))
+            sinks.append((name, ", ".join(sorted(kind.accepts)), summary(kind) + remark))
     parts = [
         table(("node", "takes", "gives", "what it does"), nodes),
-        table(("sink", "takes", "", "what it does"), sinks),
+        table(("sink", "takes", "what it does"), sinks),
     ]
     if registry.broken:
         parts.append(table(("disabled", "why"), list(registry.broken.items())))
