@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import rtmidi
 
 from engine.errors import FollowspotError
+
+Client = TypeVar("Client", rtmidi.MidiIn, rtmidi.MidiOut)
 
 
 class MidiPort:
@@ -28,7 +31,7 @@ class MidiPort:
         self.port = port
         listing: list[str] = []
         running = False
-        for output in _outputs(name):
+        for output in _clients(rtmidi.MidiOut, name):
             running = True
             if self._take(output, name):
                 self._output = output
@@ -80,23 +83,35 @@ class MidiPort:
         self._output.delete()
 
 
-def _outputs(name: str) -> Iterator[rtmidi.MidiOut]:
+def _clients(kind: type[Client], name: str) -> Iterator[Client]:
     """A client of each MIDI system that runs here, made only when it is asked for."""
     for api in rtmidi.get_compiled_api():
         absent = api == rtmidi.API_LINUX_ALSA and not Path("/dev/snd/seq").exists()
         if api == rtmidi.API_RTMIDI_DUMMY or absent:  # ALSA would complain on the terminal
             continue
         try:
-            output = rtmidi.MidiOut(api, name=name)
+            client = kind(api, name=name)
         except rtmidi.SystemError:
             continue
-        yield output
+        yield client
 
 
 def output_names() -> list[str]:
     """The ports that a part of a name may choose, of every MIDI system that runs here."""
     names = []
-    for output in _outputs("followspot"):
+    for output in _clients(rtmidi.MidiOut, "followspot"):
         names += output.get_ports()
         output.delete()
     return names
+
+
+def open_inputs(name: str) -> list[rtmidi.MidiIn]:
+    """Every MIDI input port that is there now, opened; `name` is our own side of the connections."""
+    opened = []
+    for probe in _clients(rtmidi.MidiIn, name):
+        for index in range(probe.get_port_count()):
+            client = rtmidi.MidiIn(probe.get_current_api(), name=name)
+            client.open_port(index, name)
+            opened.append(client)
+        probe.delete()
+    return opened
