@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from apps.beat_view import Beat, BeatLine, bar
+from apps.controls import LISTEN, Controls
 from apps.offline import event_lines
 from apps.terminal import duration, is_terminal, note
 from engine.events import Event
@@ -28,32 +29,33 @@ def is_file(text: str) -> bool:
     )
 
 
-def run_live(source: PresetSource, *, events: str | None = None, **input: Any) -> None:
+def run_live(source: PresetSource, *, events: str | None = None, listen: str = LISTEN, **input: Any) -> None:
     """Run until the input ends or Ctrl-C.
 
     Parameters
     ----------
     events : where every event goes as JSON Lines: a file, or "-" for stdout.
+    listen : HOST:PORT where OSC controls come in, if the preset has any.
     input : `device`, `file` or `replay`, and `record`, as `engine.live.supervisor.Supervisor` takes them.
     """
-    rate = source.load().rate  # the faults of the preset, before a process is started
-    view = LiveView(rate, shown=is_terminal(sys.stderr) and events != "-")
-    if events is None:
-        _run(source, view, view.event, input)
-        return
-    with event_lines(events, rate) as write:
+    preset = source.load()  # its faults, before a process is started
+    view = LiveView(preset.rate, shown=is_terminal(sys.stderr) and events != "-")
+    with contextlib.ExitStack() as open_things:
+        write = open_things.enter_context(event_lines(events, preset.rate)) if events else None
 
         def listener(event: Event) -> None:
-            write(event)
+            if write is not None:
+                write(event)
             view.event(event)
 
-        _run(source, view, listener, input)
+        supervisor = Supervisor(source, events=listener, status=view.status, **input)
+        controls = Controls(preset, supervisor.set, listen)
+        open_things.callback(controls.close)
+        _run(supervisor, view)
 
 
-def _run(
-    source: PresetSource, view: LiveView, listener: Callable[[Event], None], input: dict[str, Any]
-) -> None:
-    supervisor = Supervisor(source, events=listener, status=view.status, **input)
+def _run(supervisor: Supervisor, view: LiveView) -> None:
+    """Until the end, the view redrawn all the while."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
     try:
         supervisor.start()

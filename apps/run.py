@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from apps.arguments import add_preset, preset_source
+from apps.controls import LISTEN
 from apps.live import is_file, run_live
 from apps.offline import event_lines, run_file
 from apps.terminal import duration, note
@@ -33,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", metavar="DIR", help="keep the input and all that happens, for `followspot replay DIR`"
     )
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        default=LISTEN,
+        help="where the preset's OSC controls come in (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -45,9 +52,9 @@ def run(args: argparse.Namespace) -> None:
             raise FollowspotError("--record keeps what is heard live: add --realtime, or leave it out")
         run_offline(args)
     elif file:
-        run_live(source, events=args.events, file=args.input, record=args.record)
+        run_live(source, events=args.events, listen=args.listen, file=args.input, record=args.record)
     else:
-        run_live(source, events=args.events, device=args.input, record=args.record)
+        run_live(source, events=args.events, listen=args.listen, device=args.input, record=args.record)
 
 
 def run_offline(args: argparse.Namespace) -> None:
