@@ -1,6 +1,7 @@
 """The nodes and sinks that come with Followspot, by name. Nothing is imported until it is used."""
 
 CATALOGUE: dict[str, str] = {
+    "ableton_link": "nodes.outputs.link:AbletonLink",
     "artnet": "nodes.outputs.artnet:ArtNet",
     "aubio_onset": "nodes.aubio.onset:AubioOnset",
     "aubio_pitch": "nodes.aubio.pitch:AubioPitch",
@@ -9,7 +10,6 @@ CATALOGUE: dict[str, str] = {
     "chroma": "nodes.spectral.chroma:Chroma",
     "click": "nodes.sound.click:Click",
     "istft": "nodes.spectral.istft:Istft",
-    "ableton_link": "nodes.outputs.link:AbletonLink",
     "json_lines": "nodes.outputs.jsonl:JsonLines",
     "level": "nodes.spectral.level:Level",
     "midi_clock": "nodes.outputs.midi_clock:MidiClock",
