@@ -91,25 +91,42 @@ class StreamClock:
 class CaptureTime:
     """The host time at which a block's first sample was at the converter, out of what PortAudio says.
 
-    Its ADC times are believed as long as they are plausible: not zero, not frozen, not going back, and
-    between now and a second ago. Some host APIs give none (PortAudio issues 121, 531, 586, 850);
-    then the arrival of the block counts, less its duration, because its first sample is that old.
+    Its ADC times give the age of a block at its arrival. They are believed as long as they are
+    plausible: not zero, not frozen, not going back, and no age that wanders off while blocks
+    arrive steadily (PortAudio issues 121, 531, 586, 850; PulseAudio's age falls from 210 ms to 0 within a second).
+    For a fault now and then the last age holds; after twenty the ages are given up for good, and a block is
+    as old as it is long.
+
+    Attributes
+    ----------
+    faults : how often each fault was seen.
+    trusted : whether the ADC times still count.
     """
 
-    LIMIT = 1.0
+    PATIENCE = 20
+    #: Seconds by which the age may change, beside the length of a block.
+    JUMP = 0.02
 
     def __init__(self) -> None:
         self.faults = {"zero": 0, "frozen": 0, "back": 0, "jump": 0}
+        self.trusted = True
+        self._age: float | None = None
+        self._first: float | None = None
         self._last = 0.0
 
     def host_ns(self, adc: float, now: float, arrival: int, seconds: float) -> float:
         """Host time in ns for a block `seconds` long with these times (PortAudio's in s, arrival in ns)."""
-        fault = self._fault(adc, now, seconds)
-        self._last = adc
-        if fault:
-            self.faults[fault] += 1
-            return arrival - seconds * 1e9
-        return arrival - (now - adc) * 1e9
+        if self.trusted:
+            fault = self._fault(adc, now, seconds)
+            self._last = adc
+            if fault:
+                self.faults[fault] += 1
+                self.trusted = sum(self.faults.values()) < self.PATIENCE
+            else:
+                self._age = now - adc
+                self._first = self._age if self._first is None else self._first
+        age = self._age if self.trusted and self._age is not None else seconds
+        return arrival - age * 1e9
 
     def _fault(self, adc: float, now: float, seconds: float) -> str:
         if not adc > 0.0 or not now > 0.0:
@@ -118,9 +135,10 @@ class CaptureTime:
             return "frozen"
         if adc < self._last:
             return "back"
-        if not 0.0 <= now - adc < self.LIMIT + seconds:
-            return "jump"
-        return ""
+        age = now - adc
+        if self._first is None:
+            return "" if 0.0 <= age < 1.0 + seconds else "jump"
+        return "" if abs(age - self._first) < self.JUMP + seconds else "jump"
 
 
 class WallClock:

@@ -67,11 +67,26 @@ def test_reset_jumps_at_once_and_keeps_the_rate() -> None:
         (5.5, 99.0, "jump"),
     ],
 )
-def test_implausible_adc_times_fall_back_to_arrival(adc: float, now: float, fault: str) -> None:
+def test_for_an_implausible_adc_time_the_last_age_holds(adc: float, now: float, fault: str) -> None:
     capture = CaptureTime()
     assert capture.host_ns(5.0, 5.01, 1_000_000_000, 0.005) == pytest.approx(990_000_000)
-    assert capture.host_ns(adc, now, 2_000_000_000, 0.005) == pytest.approx(1_995_000_000)
+    assert capture.host_ns(adc, now, 2_000_000_000, 0.005) == pytest.approx(1_990_000_000)
     assert capture.faults[fault] == 1
+
+
+def test_adc_times_that_keep_failing_are_given_up() -> None:
+    capture = CaptureTime()
+    for k in range(50):
+        host = capture.host_ns(1.0 + 0.005 * k, 1.2 + 0.005 * k, k * 5_000_000, 0.005)
+        assert host == pytest.approx(k * 5_000_000 - 200e6, abs=1)
+    for k in range(50, 80):  # the age falls to nothing while blocks arrive as before
+        host = capture.host_ns(1.2 + 0.005 * k, 1.2 + 0.005 * k, k * 5_000_000, 0.005)
+    assert not capture.trusted
+    assert host == pytest.approx(79 * 5_000_000 - 5e6)
+
+
+def test_without_adc_times_a_block_is_as_old_as_it_is_long() -> None:
+    assert CaptureTime().host_ns(0.0, 0.0, 10_000_000, 0.005) == pytest.approx(5_000_000)
 
 
 def test_ntp_tags_carry_seconds_since_1900() -> None:

@@ -112,6 +112,8 @@ class Ring:
         self._entry = np.zeros(4, np.int64)
         self._time = np.zeros(2, np.float64)
         self._block = Block(self._out[:0])
+        self.push(self._out[:0], 0)  # an empty block: both ends are compiled before it matters
+        self.take()
 
     @property
     def waiting(self) -> int:

@@ -6,6 +6,7 @@ All give the same: quanta and what else there is, one at a time, with the clock 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from engine.clock import CaptureTime, Line, StreamClock
 from engine.errors import FollowspotError
 from engine.live.dispatcher import Report
 from engine.live.histogram import Histogram
+from engine.live.realtime import AUDIO_PRIORITY, ENGINE_PRIORITY, raise_priority
 from engine.live.session import Gap, Item
 
 _PATIENCE = 0.05  # seconds that `read` waits at most
@@ -58,6 +60,10 @@ class Input(Protocol):
 
     def close(self) -> None:
         """Stop."""
+
+
+class DeviceStuck(Exception):
+    """PortAudio does not let go of a device that is gone; only a new process helps."""
 
 
 class PacedInput:
@@ -154,8 +160,11 @@ class DeviceInput:
 
     ended = False
     fault = ""
-    #: Seconds without a block after which a device counts as gone.
+    #: Seconds without a block after which a device counts as gone; before its first block, longer.
     SILENCE = 1.0
+    FIRST = 5.0
+    #: Seconds that closing a lost device may take.
+    CLOSING = 1.0
     #: Seconds between two looks for a device that is away.
     RETRY = 0.5
 
@@ -192,13 +201,18 @@ class DeviceInput:
 
     def _open(self) -> None:
         device = devices.find_input(self.name)
+        self.name = device.name  # "mic" must not become another one later
         count, rate = devices.opening(device, self.channels, self.rate)
+        # PortAudio's ALSA thread gets the priority of the thread that opens the stream.
+        raise_priority(AUDIO_PRIORITY, inherited=True)
         try:
             self._stream = InputStream(device.index, count, rate, backend=self._backend)
         except Exception as error:
             raise FollowspotError(
                 f"device {device.name} cannot be opened ({error}); close what else uses it, or choose another"
             ) from None
+        finally:
+            raise_priority(ENGINE_PRIORITY)
         self._door = Door(rate, count, self.rate, self.quantum, self.channels)
         self._capture = CaptureTime()
         self._ratio = self.rate / rate
@@ -209,14 +223,17 @@ class DeviceInput:
         self._joined = False  # whether the stream has its place in the engine's time
         self._last_arrival = time.monotonic_ns()
         self.present = True
-        self.described = (
-            f"{device.name} [{device.host}], {count} channels at {rate} Hz, {self._stream.backend}"
-        )
-        self._report("device", "ok", self.described)
+        described = f"{device.name} [{device.host}], {count} channels at {rate} Hz, {self._stream.backend}"
+        self._report("device", "ok", described)
 
     def _lose(self) -> None:
+        """The device is gone. PortAudio may hang over it (JACK's server killed): then raise `DeviceStuck`."""
         assert self._stream is not None
-        self._stream.close()
+        closing = threading.Thread(target=self._stream.close, daemon=True)
+        closing.start()
+        closing.join(self.CLOSING)
+        if closing.is_alive():
+            raise DeviceStuck(self.name)
         self._stream = None
         self.present = False
         self._report("device", "waiting", f"{self.name or 'the input'} is gone; plug it in again")
@@ -237,7 +254,9 @@ class DeviceInput:
 
     def close(self) -> None:
         if self._stream is not None:
-            self._stream.close()
+            closing = threading.Thread(target=self._stream.close, daemon=True)
+            closing.start()
+            closing.join(self.CLOSING)
             self._stream = None
 
     # Reading.
@@ -272,7 +291,8 @@ class DeviceInput:
     def _check_presence(self) -> None:
         assert self._stream is not None
         silent = time.monotonic_ns() - self._last_arrival
-        if not self._stream.active or silent > self.SILENCE * 1e9:
+        limit = self.SILENCE if self._joined else self.FIRST
+        if not self._stream.active or silent > limit * 1e9:
             self._lose()
 
     def skip(self) -> Gap | None:
@@ -314,7 +334,10 @@ class DeviceInput:
 
     def _place(self, start: int, frames: int, adc: float, now: float, arrival: int, flags: int) -> bool:
         """Steer the clock by one block. True if input was lost before it."""
+        trusted = self._capture.trusted
         host = self._capture.host_ns(adc, now, arrival, frames * self._ratio / self.rate)
+        if self._joined and self._capture.trusted != trusted:
+            self.clock.reset(self._origin + start * self._ratio, host)  # another origin of time, no loss
         if not self._joined:
             self._joined = True
             return self._join(start, host)

@@ -29,7 +29,7 @@ from engine.events import Event
 from engine.live import realtime
 from engine.live.control import apply_note, check_sink_parameter
 from engine.live.dispatcher import Dispatcher
-from engine.live.inputs import DeviceInput, Input, PacedInput, paced_file
+from engine.live.inputs import DeviceInput, DeviceStuck, Input, PacedInput, paced_file
 from engine.live.session import (
     Change,
     Gap,
@@ -147,6 +147,8 @@ class Engine:
             for node in self._deferred:
                 node.scripted = True
         self.recorder = self._recorder()
+        for step in realtime.prepare_process():  # before the audio starts: the collector holds all up
+            uplink.send("step", step)
         self.input: Input = _input(spec, preset, self.plan, uplink)
         self.dispatcher = Dispatcher(self.plan, self.input.clock, uplink.report)
         self.stopping = False
@@ -176,13 +178,17 @@ class Engine:
         """What the rows of the telemetry page stand for."""
         nodes = tuple(self.runner.budget.names[:-1])
         return Names(
-            self.plan.rate, self.plan.quantum, self.plan.input.shape[0], nodes, tuple(self.plan.sinks)
+            self.plan.rate,
+            self.plan.quantum,
+            self.plan.input.shape[0],
+            nodes,
+            tuple(self.plan.sinks),
+            self.input.name if isinstance(self.input, DeviceInput) else "",
         )
 
     def run(self) -> str:
         """Until the input ends or a command stops it; returns the fault of the input, or ""."""
-        for step in [*realtime.prepare_process(), realtime.raise_priority(realtime.ENGINE_PRIORITY)]:
-            self.uplink.send("step", step)
+        self.uplink.send("step", realtime.raise_priority(realtime.ENGINE_PRIORITY))
         self.dispatcher.start()
         self.uplink.send("running", self.names())
         try:
@@ -358,7 +364,7 @@ def _all_items(session: Session) -> Iterator[Item]:
 
 
 def main(spec: Spec, commands: Connection, uplink: Connection, memory: Any) -> None:
-    """The engine process. Exit status 0, or 2 after a fault that a restart would not mend."""
+    """The engine process. Exit status 0, 2 after a fault of the user's to mend, 3 if a restart may help."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the control process's to handle
     link = Uplink(uplink)
     status = 0
@@ -368,6 +374,12 @@ def main(spec: Spec, commands: Connection, uplink: Connection, memory: Any) -> N
     except FollowspotError as error:
         link.send("fatal", str(error))
         status = 2
+    except DeviceStuck as device:
+        link.report("device", "waiting", f"{device} is gone; plug it in again")
+        status = 3
+    except Exception as error:
+        link.send("crashed", f"{type(error).__name__}: {error}")
+        status = 3
     link.close()
     # Daemon threads may be in C code; leave without waiting for them.
     os._exit(status)

@@ -17,8 +17,8 @@ SINGLE_THREADED = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 }
 
-# Below JACK's clients (5 and up), above everything that has no real-time priority.
-ENGINE_PRIORITY, SINK_PRIORITY = 3, 2
+# Not above JACK's clients (5 and up), above everything that has no real-time priority.
+AUDIO_PRIORITY, ENGINE_PRIORITY, SINK_PRIORITY = 4, 3, 2
 
 _MCL_CURRENT, _MCL_ONFAULT = 1, 4
 
@@ -40,13 +40,14 @@ def prepare_process() -> list[Step]:
     return [_collector(), _switching(), _memory(), _libraries()]
 
 
-def raise_priority(priority: int) -> Step:
-    """Real-time priority (SCHED_FIFO) for the thread that calls."""
+def raise_priority(priority: int, *, inherited: bool = False) -> Step:
+    """Real-time priority (SCHED_FIFO) for the thread that calls; `inherited` by threads it starts, or not."""
     name = "real-time priority"
     if not hasattr(os, "sched_setscheduler"):
         return Step(name, False, f"{sys.platform} has no SCHED_FIFO; expect later wake-ups under load")
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        policy = os.SCHED_FIFO if inherited else os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
     except OSError as error:
         mend = "allow rtprio in /etc/security/limits.d (Debian: group audio)"
         return Step(name, False, f"{error.strerror}; {mend}")

@@ -87,6 +87,7 @@ class Supervisor:
         self._stopping = False
         self._fault: Exception | None = None
         self._values: dict[str, Any] = {}
+        self._crash = ""
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     # What callers use.
@@ -161,11 +162,12 @@ class Supervisor:
                 deaths = 0 if ran else deaths + 1
                 if deaths >= _GIVE_UP:
                     raise FollowspotError(
-                        "the engine process dies at every start; run the preset with --offline to see why"
+                        f"the engine process fails at every start ({self._crash or self._process.exitcode}); "
+                        "run a file with --offline to see where"
                     )
                 if ran and time.monotonic() - began > _HEALTHY:
                     pause = _FIRST_PAUSE
-                self._tell("engine", "restarting", f"it died ({self._process.exitcode})")
+                self._tell("engine", "restarting", self._crash or f"exit status {self._process.exitcode}")
                 self._prepare_restart()
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -178,6 +180,7 @@ class Supervisor:
     def _launch(self) -> None:
         """Start the engine process. It is spawned, because PortAudio and JACK do not survive a fork."""
         context = get_context("spawn")
+        self._crash = ""
         self._page.clear()
         commands, self._commands = context.Pipe(duplex=False)
         self._uplink, uplink = context.Pipe(duplex=False)
@@ -239,6 +242,8 @@ class Supervisor:
             self._tell(content.name, "ok" if content.ok else "not done", content.detail)
         elif kind == "running":
             self.names = content
+            if content.device:
+                self._spec = replace(self._spec, device=content.device)
             if self.restarts:
                 for target, value in self._values.items():
                     self._send("set", (target, value))
@@ -247,6 +252,8 @@ class Supervisor:
             return True
         elif kind == "refused":
             self._tell("command", "refused", content)
+        elif kind == "crashed":
+            self._crash = content
         elif kind in ("fatal", "ended"):
             if content:
                 self._fault = FollowspotError(content)

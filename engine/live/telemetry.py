@@ -57,6 +57,7 @@ class Names:
     channels: int
     nodes: tuple[str, ...]
     sinks: tuple[str, ...]
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Snapshot:
     sinks: dict[str, SinkHealth] = field(default_factory=dict)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit("void(int8[::1], int64[::1], int8[::1])", nogil=True, cache=True)
 @no_type_check
 def _publish(shared, sequence, private):
     odd = sequence[0] | 1
@@ -123,7 +124,7 @@ def _publish(shared, sequence, private):
     store_release(sequence, 0, odd + 1)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit("boolean(int8[::1], int64[::1], int8[::1])", nogil=True, cache=True)
 @no_type_check
 def _copy(shared, sequence, private):
     before = load_acquire(sequence, 0)

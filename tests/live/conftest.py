@@ -55,7 +55,7 @@ def show(tmp_path: Path) -> Build:
     return build
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def stop_server(server: subprocess.Popen[bytes]) -> None:
     server.terminate()
     try:
         server.wait(5)
@@ -64,11 +64,16 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def start_jack(name: str, period: int = 256) -> subprocess.Popen[bytes]:
+def jack_name() -> str:
+    """A name for a JACK server of these tests only."""
+    return f"followspot-{os.getpid()}"
+
+
+def start_jack(period: int = 256) -> subprocess.Popen[bytes]:
     """A JACK server with the dummy driver at 48 kHz, in real-time mode if it may."""
     for mode in ("-R", "-r"):
         server = subprocess.Popen(
-            ["jackd", mode, "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)],
+            ["jackd", mode, "-n", jack_name(), "-d", "dummy", "-r", "48000", "-p", str(period)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -79,16 +84,16 @@ def start_jack(name: str, period: int = 256) -> subprocess.Popen[bytes]:
 
 
 @pytest.fixture
-def jack(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Name of a running JACK server, which is also the default one of this process and its children."""
+def jack(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """A running JACK server, the default one of this process and its children."""
     if shutil.which("jackd") is None:
         pytest.skip("jackd is not installed (Debian: jackd2)")
-    name = f"followspot-{os.getpid()}"
+    name = jack_name()
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
     monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    server = start_jack(name)
-    yield name
-    _stop(server)
+    server = start_jack()
+    yield server
+    stop_server(server)
 
 
 @pytest.fixture
@@ -121,8 +126,8 @@ def pulse(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     deadline = time.monotonic() + 5
     while subprocess.run(["pactl", "info"], capture_output=True).returncode != 0:
         if time.monotonic() > deadline:
-            _stop(server)
+            stop_server(server)
             pytest.skip("PulseAudio does not start here")
         time.sleep(0.1)
     yield "pulse"
-    _stop(server)
+    stop_server(server)

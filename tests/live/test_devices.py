@@ -1,0 +1,170 @@
+"""Live input from real sound servers: JACK's dummy driver and PulseAudio's null sink."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.errors import FollowspotError
+from engine.events import Event
+from engine.live.replay import replay
+from engine.live.session import Gap, Session
+from engine.live.supervisor import Supervisor
+from tests.live.conftest import RATE, Build, bursts, start_jack, stop_server
+
+pytestmark = pytest.mark.live
+
+# Devices are looked up in a process of its own: PortAudio remembers what it saw first.
+_FIND = """
+import sys
+from engine.audio.devices import find_input
+from engine.errors import FollowspotError
+try:
+    print(find_input(sys.argv[1]))
+except FollowspotError as error:
+    print(error)
+"""
+
+
+def _find(name: str) -> str:
+    done = subprocess.run([sys.executable, "-c", _FIND, name], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_devices_are_chosen_by_a_part_of_their_name(jack: subprocess.Popen[bytes]) -> None:
+    assert _find("Jack Audio").startswith("system [JACK Audio Connection Kit], 2 channels, 48000 Hz")
+    assert _find("systen") == "no input device 'systen'; did you mean 'system'?"
+
+
+@pytest.mark.parametrize("backend", ["numba", "python"])
+def test_jack_delivers_every_sample(
+    jack: subprocess.Popen[bytes], show: Build, tmp_path: Path, backend: str
+) -> None:
+    said: list[str] = []
+    with Supervisor(
+        show(),
+        device="system",
+        record=tmp_path / "session",
+        backend=backend,
+        status=lambda *words: said.append(" ".join(words)),
+    ) as supervisor:
+        time.sleep(3.0)
+        snapshot = supervisor.snapshot()
+    assert any("2 channels at 48000 Hz" in line and backend in line for line in said)
+    assert snapshot.state == "running"
+    assert snapshot.gaps == snapshot.lost == 0
+    assert snapshot.line is not None
+    sounding = (snapshot.ns - snapshot.line[1]) / snapshot.line[2] + snapshot.line[0]
+    assert 0 < sounding - snapshot.position < 0.06 * RATE
+    assert abs(snapshot.ppm) < 2000
+    session = Session.open(tmp_path / "session")
+    blocks = list(session.items(session.takes[0]))
+    assert len(blocks) > 2.0 * RATE / 256
+
+
+def test_music_played_into_a_virtual_device_is_heard_and_replayed_to_the_bit(
+    pulse: str, show: Build, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "music.wav", bursts(5.0), RATE)
+    events: list[Event] = []
+    with Supervisor(show(), device="pulse", record=tmp_path / "session", events=events.append) as supervisor:
+        time.sleep(0.7)
+        subprocess.run(["paplay", str(tmp_path / "music.wav")], check=True, timeout=30)
+        time.sleep(0.5)
+        snapshot = supervisor.snapshot()
+    onsets = np.array([event.time for event in events if event.kind == "onset"]) / RATE
+    assert len(onsets) == 10
+    # The player may begin a little late, but then keeps time.
+    assert np.allclose(np.diff(onsets), 0.5, atol=0.015)
+    assert snapshot.gaps == 0
+    assert snapshot.levels[0][0] >= 0.0
+    again: list[Event] = []
+    replay(tmp_path / "session", again.append)
+    assert again == events
+
+
+def test_a_device_that_goes_away_comes_back_with_a_gap(
+    jack: subprocess.Popen[bytes], show: Build, tmp_path: Path
+) -> None:
+    states: list[tuple[str, str]] = []
+    events: list[Event] = []
+    with Supervisor(
+        show(),
+        device="system",
+        record=tmp_path / "session",
+        events=events.append,
+        status=lambda what, state, reason: states.append((what, state)),
+    ) as supervisor:
+        time.sleep(1.0)
+        jack.kill()
+        jack.wait()
+        deadline = time.monotonic() + 15
+        while supervisor.snapshot().state != "waiting for the input" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert supervisor.snapshot().state == "waiting for the input"
+        server = start_jack()
+        try:
+            deadline = time.monotonic() + 15
+            while states.count(("device", "ok")) < 2 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            time.sleep(1.0)
+            snapshot = supervisor.snapshot()
+        finally:
+            supervisor.stop()
+            stop_server(server)
+    assert states.count(("device", "ok")) == 2
+    assert snapshot.state == "running"
+    # JACK's client library hangs over its dead server, so a new process had to go on in the same time.
+    (gap,) = [event for event in events if event.kind == "gap"]
+    assert 1.5 < gap.values["length"] < 20
+    session = Session.open(tmp_path / "session")
+    gaps = [item for item in session.items(session.takes[-1]) if isinstance(item, Gap)]
+    assert len(gaps) == 1
+
+
+def test_ctrl_c_ends_it_cleanly(jack: subprocess.Popen[bytes], show: Build, tmp_path: Path) -> None:
+    source = show()
+    program = (
+        "import sys\n"
+        "from engine.live.supervisor import Supervisor\n"
+        "from engine.preset import PresetSource\n"
+        "if __name__ == '__main__':\n"
+        f"    Supervisor({source!r}, device='system', record={str(tmp_path / 'session')!r},\n"
+        "        status=lambda *words: print(*words, flush=True)).run()\n"
+        "    print('left')\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    running = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("engine running"):
+            break
+    time.sleep(0.5)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: both processes get it
+    out, err = running.communicate(timeout=20)
+    assert (running.returncode, err) == (0, "")
+    assert out.rstrip().endswith("left")
+    assert list(Session.open(tmp_path / "session").items(tmp_path / "session" / "take-1"))
+
+
+def test_an_unknown_device_is_one_line(jack: subprocess.Popen[bytes], show: Build) -> None:
+    with pytest.raises(FollowspotError, match="no input device 'sistem'; did you mean 'system'") as raised:
+        Supervisor(show(), device="sistem").run()
+    assert "\n" not in str(raised.value)
