@@ -16,8 +16,10 @@ from apps.terminal import note, table
 from engine.errors import FollowspotError
 from engine.graph import INPUT
 from engine.latency import latency_of
+from engine.node import Node
 from engine.plan import Plan, Wire
 from engine.registry import snake_case
+from engine.sink import Sink
 
 _INK, _SOFT, _PAPER = "#1f2933", "#52606d", "white"
 _FILL = {"input": "#d9f0e3", "node": "#eef2f7", "sink": "#fdebc8"}
@@ -58,20 +60,35 @@ def span(plan: Plan, wire: Wire) -> str:
     """Least to most latency of a wire, in ms."""
     least, _, most = (seconds * 1000 for seconds in latency_of(wire.format, plan.quantum))
     delayed = f", {wire.delay / plan.rate * 1000:.1f} of them inserted" if wire.delay else ""
-    return f"{least:.1f} to {most:.1f} ms{delayed}"
+    times = f"{least:.1f} ms" if least == most else f"{least:.1f} to {most:.1f} ms"
+    return times + delayed
+
+
+def label(plan: Plan, wire: Wire) -> list[str]:
+    """What a wire carries, line by line."""
+    what = str(wire.format)
+    named = what.startswith(wire.source_port)
+    return [*([] if named else [wire.source_port]), what, span(plan, wire)]
+
+
+def caption(id: str, thing: Node | Sink) -> list[str]:
+    """Name and type of a node or sink; once, if they are the same."""
+    return list(dict.fromkeys([id, snake_case(type(thing).__name__)]))
 
 
 def mermaid(plan: Plan) -> str:
     """The plan as a Mermaid flow chart."""
     lines = ["flowchart LR"]
     for id, node in plan.nodes.items():
-        shape = f'(["{id}"])' if id == INPUT else f'["{id}<br/><i>{snake_case(type(node).__name__)}</i>"]'
-        lines.append(f"    {_mermaid_id(id)}{shape}")
+        text = "<br/>".join(caption(id, node))
+        lines.append(
+            f'    {_mermaid_id(id)}(["{text}"])' if id == INPUT else f'    {_mermaid_id(id)}["{text}"]'
+        )
     for id, sink in plan.sinks.items():
-        lines.append(f'    {_mermaid_id(id)}[/"{id}<br/><i>{snake_case(type(sink).__name__)}</i>"/]')
+        lines.append(f'    {_mermaid_id(id)}[/"{"<br/>".join(caption(id, sink))}"/]')
     for wire in plan.wires:
-        label = f"{wire.source_port}<br/>{wire.format}<br/>{span(plan, wire)}"
-        lines.append(f'    {_mermaid_id(wire.source)} -- "{label}" --> {_mermaid_id(wire.target)}')
+        text = "<br/>".join(label(plan, wire))
+        lines.append(f'    {_mermaid_id(wire.source)} -- "{text}" --> {_mermaid_id(wire.target)}')
     return "\n".join(lines)
 
 
@@ -83,6 +100,7 @@ def _mermaid_id(id: str) -> str:
 def svg(plan: Plan) -> str:
     """The plan drawn by Graphviz."""
     drawing = graphviz.Digraph(
+        "preset",
         graph_attr={"rankdir": "LR", "bgcolor": _PAPER, "pad": "0.3", "nodesep": "0.45", "ranksep": "0.9"},
         node_attr={
             "shape": "box",
@@ -96,14 +114,12 @@ def svg(plan: Plan) -> str:
         edge_attr={"fontname": "Helvetica", "fontsize": "10", "fontcolor": _SOFT, "arrowsize": "0.7"},
     )
     for id, node in plan.nodes.items():
-        kind = "input" if id == INPUT else "node"
-        drawing.node(id, _two_lines(id, "" if id == INPUT else type(node).__name__), fillcolor=_FILL[kind])
+        drawing.node(id, _escaped(caption(id, node)), fillcolor=_FILL["input" if id == INPUT else "node"])
     for id, sink in plan.sinks.items():
-        drawing.node(id, _two_lines(id, type(sink).__name__), fillcolor=_FILL["sink"], shape="cds")
+        drawing.node(id, _escaped(caption(id, sink)), fillcolor=_FILL["sink"], shape="cds")
     for wire in plan.wires:
         kind = str(wire.format).partition(" ")[0]
-        label = f"{wire.source_port}\n{wire.format}\n{span(plan, wire)}"
-        drawing.edge(wire.source, wire.target, graphviz.escape(label).replace("\n", r"\n"), color=_LINE[kind])
+        drawing.edge(wire.source, wire.target, _escaped(label(plan, wire)), color=_LINE[kind])
     try:
         return str(drawing.pipe(format="svg", encoding="utf-8"))
     except graphviz.ExecutableNotFound:
@@ -113,5 +129,5 @@ def svg(plan: Plan) -> str:
         ) from None
 
 
-def _two_lines(name: str, kind: str) -> str:
-    return graphviz.escape(name) + (rf"\n{snake_case(kind)}" if kind else "")
+def _escaped(lines: list[str]) -> str:
+    return r"\n".join(graphviz.escape(line) for line in lines)

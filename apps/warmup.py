@@ -30,7 +30,11 @@ def run(args: argparse.Namespace) -> None:
             note(str(error))
     for name in preset_names():
         note(f"compiling {name}")
-        plan = compile_graph(load_preset(name, registry).build())
+        try:
+            plan = compile_graph(load_preset(name, registry).build())
+        except FollowspotError as error:  # an optional extra is not installed
+            note(str(error))
+            continue
         Runner(plan).warm_up()
         plan.release()
     note(f"ready after {perf_counter() - begun:.0f} s")

@@ -1,0 +1,52 @@
+"""The presets that come along, on the demo's music, whose beats are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from apps.demo_music import compose
+from engine.events import Event
+from engine.offline import collect, quanta
+from engine.plan import compile_graph
+from engine.preset import load_preset
+from engine.registry import Registry
+from engine.runner import Runner
+from nodes import CATALOGUE
+
+
+@pytest.fixture(scope="module")
+def piece():
+    return compose()
+
+
+def run(name: str, samples) -> list[Event]:
+    """All events of a preset on `samples`, at the preset's own rate of 44.1 kHz."""
+    plan = compile_graph(load_preset(name, Registry(CATALOGUE)).build())
+    events = collect(Runner(plan, strict=True), quanta(samples, plan.quantum))
+    plan.release()
+    return events
+
+
+def times(events: list[Event], kind: str) -> np.ndarray:
+    return np.array([event.time for event in events if event.kind == kind]) / 44100
+
+
+def share_heard(beats, heard, within: float) -> float:
+    """Share of the beats that have something heard within so many seconds."""
+    return float(np.mean(np.abs(beats[:, None] - heard).min(axis=1) <= within))
+
+
+def test_onsets_to_midi(piece):
+    pytest.importorskip("aubio")
+    events = run("onsets_to_midi", piece.samples)
+    drums = piece.beats[(piece.beats > 5) & (piece.beats < 17)]
+    assert share_heard(drums, times(events, "onset"), 0.03) == 1.0
+    assert all(event.emitted - event.time < 0.05 * 44100 for event in events)
+
+
+def test_the_demos_music_is_the_same_every_time(piece):
+    again = compose()
+    assert again.samples.tobytes() == piece.samples.tobytes()
+    assert len(piece.beats) == 64
+    assert np.abs(piece.samples).max() == pytest.approx(0.8)
