@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numba as nb
 import numpy as np
 
 from engine.node import AudioFormat, AudioIn, AudioNode, AudioOut, FramesFormat, FramesIn, FramesOut, Node
 from engine.ports import Array
+
+
+@nb.njit("void(float32[:, ::1], float32[:, ::1], float32[:, ::1])", nogil=True, cache=True)
+def _pass_through(line, audio, delayed):  # type: ignore[no-untyped-def]
+    """`audio` goes in at the end of `line`, `delayed` comes out at its front, the rest moves up."""
+    quantum = audio.shape[1]
+    held = line.shape[1] - quantum
+    for c in range(line.shape[0]):
+        for n in range(quantum):
+            line[c, held + n] = audio[c, n]
+            delayed[c, n] = line[c, n]
+        for n in range(held):
+            line[c, n] = line[c, n + quantum]
 
 
 class AudioDelay(AudioNode):
@@ -28,10 +42,7 @@ class AudioDelay(AudioNode):
         self._line[:] = 0.0
 
     def step(self, audio: Array, delayed: Array) -> None:
-        line, quantum = self._line, self.quantum
-        line[:, self.samples :] = audio
-        delayed[:] = line[:, :quantum]
-        line[:, : self.samples] = line[:, quantum:]
+        _pass_through(self._line, audio, delayed)
 
 
 class FrameDelay(Node):

@@ -251,14 +251,22 @@ class FrameNode(Node):
         if first.count == 0:
             return
         hop, origin = first.format.hop, first.format.origin
-        single = len(sources) == 1 == len(sinks)  # by far the most frequent case, at half the cost
-        for k in range(first.count):
-            self.index = index = first.first + k
-            self.time = origin + index * hop
-            if single:
+        if len(sources) == 1 == len(sinks):  # by far the most frequent case, at half the cost
+            for k in range(first.count):
+                self.index = index = first.first + k
+                self.time = origin + index * hop
                 self.step(first.slots[k], sinks[0].push(index))
-            else:
-                self.step(*[source.slots[k] for source in sources], *[sink.push(index) for sink in sinks])
+            return
+        # Only frames that all sources have: after a gap, or behind a failed node, some may have fewer.
+        begin = max([source.first for source in sources])
+        end = min([source.first + source.count for source in sources])
+        for index in range(begin, end):
+            self.index = index
+            self.time = origin + index * hop
+            self.step(
+                *[source.slots[index - source.first] for source in sources],
+                *[sink.push(index) for sink in sinks],
+            )
 
     def step(self, *args: Any, **kwargs: Any) -> None:
         """Called with one frame of every wired input, then one slot of every output, in order."""

@@ -17,7 +17,7 @@ from engine.graph import Input
 from engine.node import Node
 from engine.params import params_of
 from engine.plan import Plan
-from engine.ports import Emitter, Frames, FramesOut, Port
+from engine.ports import Emitter, Frames, FramesOut
 
 
 @nb.njit("int64(float32[:, :], float32[:, ::1])", nogil=True, cache=True)
@@ -72,6 +72,7 @@ class Runner:
         self._engine = Emitter("engine", ("gap", "fault"), plan.clock)
         self._emitters.append(self._engine)
         self._events: list[Event] = []
+        self._shape = plan.input.shape
         self._guarded = [
             (node, name, flat)
             for node in self._nodes
@@ -79,6 +80,14 @@ class Runner:
             if (flat := _as_numbers(node.__dict__[name])) is not None
         ]
         self._guard = 0
+        self._held = {
+            (node.id, name): (stream, np.zeros_like(stream.slots[0]))
+            for node in self._nodes
+            for name, port in node.outputs.items()
+            if isinstance(port, FramesOut)
+            and port.on_fault == "hold"
+            and isinstance(stream := node.__dict__[name], Frames)
+        }
         self.faults: dict[str, str] = {}
         self._steps: list[Callable[[], None]] = []
         self._start = 0
@@ -95,6 +104,8 @@ class Runner:
 
         Returns the events said in it; the list is reused by the next call.
         """
+        if block.shape != self._shape:
+            raise FollowspotError(f"a block is {block.shape}, not {self._shape}: (channels, quantum)")
         plan = self.plan
         clock = plan.clock
         clock.start = self._start
@@ -108,6 +119,9 @@ class Runner:
         self._run_steps()
         self.budget.observe()
         self._check_outputs()
+        for stream, last in self._held.values():
+            if stream.count:
+                last[...] = stream.slots[stream.count - 1]
         return self._collect()
 
     def _run_steps(self) -> None:
@@ -136,7 +150,7 @@ class Runner:
             setattr(node, name, value)
         except ValueError as error:
             raise FollowspotError(f"{node.id}: {error}") from None
-        node.changed(name)
+        self._attempt(node, node.changed, name)
 
     def _find(self, target: str) -> tuple[Node, str]:
         id, _, name = target.partition(".")
@@ -157,8 +171,7 @@ class Runner:
         for emitter in self._emitters:
             emitter.events.clear()
         for node in self._nodes:
-            if node.id not in self.faults:
-                node.gap(start, length)
+            self._attempt(node, node.gap, start, length)
         self._engine.emit("gap", start, length=length / self.plan.rate)
         return self._collect()
 
@@ -166,15 +179,14 @@ class Runner:
         """Ask every node that has quality levels for this one (0 best)."""
         for node in self._nodes:
             if node.quality_levels > 1:
-                node.set_quality(min(level, node.quality_levels - 1))
+                self._attempt(node, node.set_quality, min(level, node.quality_levels - 1))
 
     def finish(self) -> list[Event]:
         """The input has ended: the last words of every node."""
         for emitter in self._emitters:
             emitter.events.clear()
         for node in self._nodes:
-            if node.id not in self.faults:
-                node.finish()
+            self._attempt(node, node.finish)
         return self._collect()
 
     def reset(self) -> None:
@@ -201,6 +213,15 @@ class Runner:
             self.tick((0.1 * noise.standard_normal(self.plan.input.shape)).astype(np.float32))
         self.reset()
         self.budget.reset()
+
+    def _attempt(self, node: Node, call: Callable[..., None], *args: Any) -> None:
+        """Call a method of a node outside `process`: if it fails, the node is isolated like there."""
+        if node.id in self.faults:
+            return
+        try:
+            call(*args)
+        except Exception as error:
+            self._fault(self._nodes.index(node), error)
 
     def _collect(self) -> list[Event]:
         events = self._events
@@ -230,8 +251,30 @@ class Runner:
             self._check_output(*self._guarded[self._guard])
 
     def _check_output(self, node: Node, name: str, flat: npt.NDArray[Any]) -> None:
-        if not _all_finite(flat) and node.id not in self.faults:
-            self._fault(self._nodes.index(node), ValueError(f"output {name} is not finite"))
+        if _all_finite(flat) or node.id in self.faults:
+            return
+        # What is not finite spreads: to blame is the first node, in the order of execution, that gives it.
+        for culprit, output, numbers in self._guarded:
+            if culprit.id not in self.faults and not _all_finite(numbers):
+                at = self._nodes.index(culprit)
+                self._fault(at, ValueError(f"output {output} is not finite"))
+                self._refresh(culprit, at)
+                return
+
+    def _refresh(self, culprit: Node, at: int) -> None:
+        """Nodes behind a node that gave nonsense may have taken it into their state: they start afresh."""
+        wires = [(wire.source, wire.target) for wire in self.plan.wires]
+        tainted = {culprit.id}
+        for node in self._nodes[at + 1 :]:
+            # An inserted delay is called "source.port~target.port".
+            sources = {source for source, target in wires if target == node.id} | {node.id.partition(".")[0]}
+            if sources & tainted:
+                tainted.add(node.id)
+                self._attempt(node, node.gap, self.plan.clock.stop, 0)
+                for _, name, numbers in (g for g in self._guarded if g[0] is node):
+                    numbers[:] = 0.0
+                    if (node.id, name) in self._held:
+                        self._held[node.id, name][1][...] = 0.0
 
     def _fault(self, i: int, error: Exception) -> None:
         """Take a failed node out of the plan and say so."""
@@ -240,35 +283,29 @@ class Runner:
         if self.strict:
             raise FollowspotError(f"node {node.id} failed: {reason}") from error
         self.faults[node.id] = reason
-        self._steps[i] = _stand_in(node)
+        self._steps[i] = self._stand_in(node)
         self._steps[i]()
         self._engine.emit("fault", self.plan.clock.start, node=node.id, error=reason)
 
+    def _stand_in(self, node: Node) -> Callable[[], None]:
+        """What runs in place of a failed node: silence, nothing, or its last frame held, as its ports say."""
+        streams = [node.__dict__[name] for name, port in node.outputs.items() if port.kind != "events"]
+        holds = [held for (id, _), held in self._held.items() if id == node.id]
+        due = [stream.format.count_at(node.clock.start) for stream, _ in holds]
+        for stream in streams:
+            if isinstance(stream, Frames):
+                stream.data[...] = 0  # what is not finite must not lie about
 
-def _stand_in(node: Node) -> Callable[[], None]:
-    """What runs in place of a failed node: silence, nothing, or its last frame held, as its ports say."""
-    holds = [
-        (node.__dict__[name], node.__dict__[name].data[0].copy())
-        for name, port in node.outputs.items()
-        if _is_held(port)
-    ]
-    silent = [node.__dict__[name] for name, port in node.outputs.items() if port.kind == "audio"]
-    frames = [node.__dict__[name] for name, port in node.outputs.items() if port.kind == "frames"]
-    delivered = [frames_.format.count_at(node.clock.stop) for frames_, _ in holds]
+        def process() -> None:
+            for stream in streams:
+                if isinstance(stream, Frames):
+                    stream.count = 0
+                else:
+                    stream[:] = 0.0
+            for k, (stream, last) in enumerate(holds):
+                stop = stream.format.count_at(node.clock.stop)
+                for index in range(max(due[k], stop - len(stream.slots)), stop):
+                    stream.push(index)[...] = last
+                due[k] = stop
 
-    def process() -> None:
-        for audio in silent:
-            audio[:] = 0.0
-        for stream in frames:
-            stream.count = 0
-        for k, (stream, last) in enumerate(holds):
-            due = stream.format.count_at(node.clock.stop)
-            for index in range(max(delivered[k], due - len(stream.slots)), due):
-                stream.push(index)[...] = last
-            delivered[k] = due
-
-    return process
-
-
-def _is_held(port: Port) -> bool:
-    return isinstance(port, FramesOut) and port.on_fault == "hold"
+        return process
