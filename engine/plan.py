@@ -148,6 +148,10 @@ class _Compiler:
             except (ValueError, FollowspotError, ImportError) as error:
                 self.problems.append(Problem(f"node {id}", str(error)))
                 failed.add(id)
+            except Exception as error:  # a fault of the node's own
+                reason = f"its prepare failed: {type(error).__name__}: {error}"
+                self.problems.append(Problem(f"node {id}", reason, "`followspot check-node` shows more"))
+                failed.add(id)
         for id in self.graph.sinks:
             for feed in self.feeds[id][""]:
                 if feed in self.formats:

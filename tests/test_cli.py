@@ -232,6 +232,15 @@ def test_check_tells_every_fault(tmp_path, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
+def test_a_node_that_cannot_be_prepared_is_named(tmp_path, capsys):
+    plugin = tmp_path / "careless.py"
+    plugin.write_text(Path(PLUGIN).read_text().replace("audio.rate // 4", "audio.rat // 4"))
+    path = tmp_path / "p.toml"
+    path.write_text(TICKER)
+    assert main(["check", str(path), "--plugin", str(plugin)]) == 2
+    assert "node ticker: its prepare failed: AttributeError" in capsys.readouterr().err
+
+
 def test_latency(preset, capsys):
     assert main(["latency", preset, "--plugin", PLUGIN]) == 0
     row = capsys.readouterr().out.splitlines()[-1].split()
