@@ -6,6 +6,7 @@ another, and shows its state on the telemetry page. If the control process dies,
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -30,6 +31,7 @@ from engine.live import realtime
 from engine.live.control import apply_note, check_sink_parameter
 from engine.live.dispatcher import Dispatcher
 from engine.live.inputs import DeviceInput, DeviceStuck, Input, PacedInput, paced_file
+from engine.live.scope import Scope
 from engine.live.session import (
     Change,
     Gap,
@@ -48,8 +50,8 @@ from engine.preset import Preset, PresetSource
 from engine.routes import route_of_all_events
 from engine.runner import Runner
 
-#: Seconds between two publications of the telemetry page.
-_PUBLISH = 0.03
+#: Seconds between two publications of the telemetry page, and while the engine has to catch up.
+_PUBLISH, _PUBLISH_BUSY = 0.03, 0.3
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ class Commands:
 class Engine:
     """The engine thread: input, runner, dispatcher, one quantum after the other."""
 
-    def __init__(self, spec: Spec, page: Page, uplink: Uplink, commands: Commands) -> None:
+    def __init__(
+        self, spec: Spec, page: Page, uplink: Uplink, commands: Commands, scope_memory: Any = None
+    ) -> None:
         self.spec, self.page, self.uplink, self.commands = spec, page, uplink, commands
         preset = _preset(spec)
         self.plan = compile_graph(preset.build(), live=True)
@@ -146,6 +150,7 @@ class Engine:
         if spec.replay is not None:
             for node in self._deferred:
                 node.scripted = True
+        self.scope = None if scope_memory is None else Scope(scope_memory, self.plan)
         self.recorder = self._recorder()
         for step in realtime.prepare_process():  # before the audio starts: the collector holds all up
             uplink.send("step", step)
@@ -184,6 +189,7 @@ class Engine:
             nodes,
             tuple(self.plan.sinks),
             self.input.name if isinstance(self.input, DeviceInput) else "",
+            None if self.scope is None else self.scope.view,
         )
 
     def run(self) -> str:
@@ -230,6 +236,8 @@ class Engine:
                 events = self.runner.tick(item)
             self._hear(events)
             self.dispatcher.put_streams(start)
+            if self.scope is not None:
+                self.scope.take(start, events)
             return
         if self.recorder is not None:
             self.recorder.note(start, item)
@@ -308,13 +316,16 @@ class Engine:
     def _housekeeping(self) -> None:
         """Now and then: the telemetry page; it waits while the engine has to catch up."""
         now = time.monotonic()
-        if now - self._published < _PUBLISH or self.input.backlog > 1:
+        pause = _PUBLISH if self.input.backlog < 2 else _PUBLISH_BUSY
+        if now - self._published < pause:
             return
         self._published = now
         self._publish("running" if self.input.present else "waiting for the input")
         if now - self._wall_checked > 1.0:
             self._wall_checked = now
             self.dispatcher.wall.update()
+            # The collector is off; what one second leaves behind takes it some microseconds.
+            gc.collect(0)
 
     def _publish(self, state: str) -> None:
         row, clock, budget = self.page.row, self.input.clock, self.runner.budget
@@ -363,13 +374,13 @@ def _all_items(session: Session) -> Iterator[Item]:
         yield from session.items(take)
 
 
-def main(spec: Spec, commands: Connection, uplink: Connection, memory: Any) -> None:
+def main(spec: Spec, commands: Connection, uplink: Connection, memory: Any, scope_memory: Any = None) -> None:
     """The engine process. Exit status 0, 2 after a fault of the user's to mend, 3 if a restart may help."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the control process's to handle
     link = Uplink(uplink)
     status = 0
     try:
-        fault = Engine(spec, Page(memory), link, Commands(commands)).run()
+        fault = Engine(spec, Page(memory), link, Commands(commands), scope_memory).run()
         link.send("ended", fault)
     except FollowspotError as error:
         link.send("fatal", str(error))

@@ -15,7 +15,7 @@ from typing import Any
 from engine.clock import Line
 from engine.errors import FollowspotError
 from engine.events import Event
-from engine.live import process
+from engine.live import process, scope
 from engine.live.process import Spec
 from engine.live.realtime import SINGLE_THREADED
 from engine.live.telemetry import Names, Page, Snapshot, new_memory
@@ -43,6 +43,7 @@ class Supervisor:
         watches the engine.
     status : called with every change of health, on the same thread.
     backend : of the audio callback: "auto", "numba", "python".
+    view : whether streams are copied to where `reader` sees them.
 
     Example
     -------
@@ -63,6 +64,7 @@ class Supervisor:
         events: Callable[[Event], None] | None = None,
         status: Status | None = None,
         backend: str = "auto",
+        view: bool = False,
     ) -> None:
         self._spec = Spec(
             source,
@@ -75,6 +77,7 @@ class Supervisor:
         self._on_event, self._on_status = events, status
         self._memory = new_memory()
         self._page = Page(self._memory)
+        self._scope_memory = scope.new_memory() if view else None
         self._reading = threading.Lock()
         self.names: Names | None = None
         self.restarts = 0
@@ -136,6 +139,13 @@ class Supervisor:
         with self._reading:
             return self._page.read(self.names)
 
+    def reader(self) -> scope.Reader | None:
+        """Of the streams of the engine process that runs now; None before it does, or without `view`."""
+        names = self.names
+        if names is None or names.view is None:
+            return None
+        return scope.Reader(self._scope_memory, names.view)
+
     @property
     def pid(self) -> int | None:
         """Of the engine process."""
@@ -186,7 +196,7 @@ class Supervisor:
         self._uplink, uplink = context.Pipe(duplex=False)
         self._process = context.Process(
             target=process.main,
-            args=(self._spec, commands, uplink, self._memory),
+            args=(self._spec, commands, uplink, self._memory, self._scope_memory),
             name="followspot engine",
             daemon=True,
         )

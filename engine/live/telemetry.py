@@ -18,6 +18,7 @@ import numpy as np
 from engine.audio.atomics import fence, load_acquire, store_release
 from engine.budget import OVERLOAD
 from engine.live.dispatcher import SINK_STATES
+from engine.live.scope import View
 
 #: The most nodes, sinks and channels that are shown.
 MAX_NODES, MAX_SINKS, MAX_CHANNELS = 128, 32, 16
@@ -58,6 +59,7 @@ class Names:
     nodes: tuple[str, ...]
     sinks: tuple[str, ...]
     device: str = ""
+    view: View | None = None
 
 
 @dataclass(frozen=True)
