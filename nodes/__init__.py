@@ -6,6 +6,8 @@ CATALOGUE: dict[str, str] = {
     "aubio_onset": "nodes.aubio.onset:AubioOnset",
     "aubio_pitch": "nodes.aubio.pitch:AubioPitch",
     "aubio_tempo": "nodes.aubio.tempo:AubioTempo",
+    "beat_activation": "nodes.rhythm.beat_activation:BeatActivation",
+    "beat_tracker": "nodes.rhythm.beat_tracker:BeatTracker",
     "bands": "nodes.spectral.bands:Bands",
     "chroma": "nodes.spectral.chroma:Chroma",
     "click": "nodes.sound.click:Click",

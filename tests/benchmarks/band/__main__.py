@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from .render import RATE, render
+from .bank import RATE
+from .render import render
 from .styles import STYLES, compose
 
 
@@ -28,21 +29,35 @@ def write_song(folder: Path, style: str, seed: int) -> None:
         for player in song.players:
             for onset, length, pitch, velocity in song.timed_notes(player):
                 out.write(f"{player.stem}\t{onset:.4f}\t{length:.4f}\t{pitch}\t{velocity}\n")
-    about = {"style": style, "seed": seed, "meter": song.meter, "division": song.division, "swing": round(song.swing, 3)}
+    about = {
+        "style": style,
+        "seed": seed,
+        "meter": song.meter,
+        "division": song.division,
+        "swing": round(song.swing, 3),
+    }
     (folder / "song.json").write_text(json.dumps(about))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--songs", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1, help="songs of different seeds never share a composition")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="songs of different seeds never share a composition"
+    )
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     names = list(STYLES)
     weights = np.array([STYLES[n].weight for n in names])
     for index in range(options.songs):
-        style = names[index % len(names)] if index < len(names) else str(rng.choice(names, p=weights / weights.sum()))
+        style = (
+            names[index % len(names)]
+            if index < len(names)
+            else str(rng.choice(names, p=weights / weights.sum()))
+        )
         folder = options.folder / f"{index:04d}_{style}"
         if not (folder / "song.json").exists():
             write_song(folder, style, options.seed * 100_000 + index)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import soxr
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import fftconvolve, lfilter
 
-from .render import RATE
+from .bank import RATE
 
 
 def room(seconds: float, rng: np.random.Generator, rate: int = RATE) -> np.ndarray:
@@ -22,14 +23,17 @@ def room(seconds: float, rng: np.random.Generator, rate: int = RATE) -> np.ndarr
 
 def tilt(wave: np.ndarray, db_per_octave: float) -> np.ndarray:
     """Tilt the spectrum around 1 kHz."""
-    spectrum = np.fft.rfft(wave)
-    frequency = np.maximum(np.fft.rfftfreq(len(wave), 1 / RATE), 20.0)
-    return np.fft.irfft(spectrum * (frequency / 1000.0) ** (db_per_octave / 6.02), len(wave)).astype(np.float32)
+    size = next_fast_len(len(wave), real=True)
+    spectrum = rfft(wave, size)
+    frequency = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 20.0).astype(np.float32)
+    return irfft(spectrum * (frequency / 1000.0) ** np.float32(db_per_octave / 6.02), size)[
+        : len(wave)
+    ].astype(np.float32)
 
 
 def compress(wave: np.ndarray, ratio: float) -> np.ndarray:
     """A feed-forward compressor (10 ms attack and release together) around the mean level."""
-    power = lfilter([0.002], [1, -0.998], wave.astype(np.float64) ** 2) + 1e-9
+    power = lfilter([np.float32(0.002)], [1, np.float32(-0.998)], wave**2) + 1e-9
     gain = (power / power.mean()) ** (0.5 * (1.0 / ratio - 1.0))
     return (wave * np.clip(gain, 0.1, 4.0)).astype(np.float32)
 
@@ -39,20 +43,27 @@ def normalise(wave: np.ndarray) -> np.ndarray:
 
 
 def mix(
-    stems: dict[str, np.ndarray], rng: np.random.Generator, speed: float = 1.0, drop_drums: bool = False, clean: bool = False
+    stems: dict[str, np.ndarray],
+    rng: np.random.Generator,
+    speed: float = 1.0,
+    drop_drums: bool = False,
+    clean: bool = False,
 ) -> np.ndarray:
     """A mono mix, peak 0.05 .. 1. `speed` plays it faster (times divide by it); `clean` leaves out the wear."""
     total = np.zeros(len(next(iter(stems.values()))), dtype=np.float32)
     for name, wave in stems.items():
         if name == "drums" and drop_drums and len(stems) > 1:
             continue
-        level = 10 ** (rng.normal(0, 2 if clean else 5) / 20) * {"drums": 1.1, "bass": 0.8, "other": 0.7, "vocals": 0.7}[name]
+        level = (
+            10 ** (rng.normal(0, 2 if clean else 5) / 20)
+            * {"drums": 1.1, "bass": 0.8, "other": 0.7, "vocals": 0.7}[name]
+        )
         part = normalise(wave) * level
         if not clean and rng.random() < 0.4:
             part = tilt(part, rng.uniform(-3, 3))
         total += part.astype(np.float32)
     if speed != 1.0:
-        total = soxr.resample(total, RATE, RATE / speed).astype(np.float32)
+        total = soxr.resample(total, RATE, RATE / speed, quality="MQ").astype(np.float32)
     if not clean:
         if rng.random() < 0.35:
             total = fftconvolve(total, room(rng.uniform(0.15, 1.2), rng))[: len(total)].astype(np.float32)

@@ -1,118 +1,71 @@
-"""From a composed song to one wave per stem, with FluidSynth (Debian: fluidsynth and sound fonts)."""
+"""From a composed song to one wave per stem, out of the bank of notes."""
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-from pathlib import Path
-
-import mido
 import numpy as np
-import soundfile as sf
 
-from .score import DRUM_CHANNEL, Song
+from .bank import DRUM_NOTES, HELD, KITS, PITCHES, RATE, SLOT, available_fonts, kit_notes, program_notes
+from .score import Player, Song
 
-RATE = 44100
-FONTS = [
-    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
-    "/usr/share/sounds/sf2/TimGM6mb.sf2",
-    "/usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
-]
-TICKS_PER_SECOND = 1000
-DRUM_KITS = [0, 0, 0, 8, 16, 24, 25, 32, 40]
-
-
-def available_fonts() -> list[str]:
-    return [font for font in FONTS if Path(font).exists()]
-
-
-def midi_of(song: Song, stems: list[str], segment: float) -> mido.MidiFile:
-    """One MIDI file that plays the given stems one after the other, `segment` seconds each."""
-    events: list[tuple[int, int, mido.Message]] = []
-    for index, stem in enumerate(stems):
-        base = index * segment
-        for channel, player in enumerate([p for p in song.players if p.stem == stem]):
-            channel = DRUM_CHANNEL if player.drums else channel + (channel >= DRUM_CHANNEL)
-            at = round(base * TICKS_PER_SECOND)
-            events.append((at, 0, mido.Message("program_change", channel=channel, program=player.program)))
-            for onset, length, pitch, velocity in song.timed_notes(player):
-                if not 0 <= pitch <= 127 or onset > segment - 1.5:
-                    continue
-                on = round((base + onset) * TICKS_PER_SECOND)
-                off = round((base + min(onset + length, segment - 1.0)) * TICKS_PER_SECOND)
-                events.append(
-                    (on, 2, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity))
-                )
-                events.append((max(off, on + 20), 1, mido.Message("note_off", channel=channel, note=pitch)))
-    file = mido.MidiFile(ticks_per_beat=TICKS_PER_SECOND)
-    track = mido.MidiTrack()
-    file.tracks.append(track)
-    track.append(mido.MetaMessage("set_tempo", tempo=1_000_000))
-    now = 0
-    for at, _, message in sorted(events, key=lambda e: (e[0], e[1])):
-        track.append(message.copy(time=at - now))
-        now = at
-    end = round(len(stems) * segment * TICKS_PER_SECOND)
-    track.append(mido.MetaMessage("end_of_track", time=max(0, end - now)))
-    return file
-
-
-def _shares(fonts: list[str]) -> np.ndarray:
-    """Compressed fonts (sf3) load slowly, so they are used less often."""
-    shares = np.array([0.3 if font.endswith(".sf3") else 1.0 for font in fonts])
-    return shares / shares.sum()
+CHOKED = {42: 46, 44: 46}  # a closed hi-hat ends an open one
+RELEASE = int(0.06 * RATE)
 
 
 def render(song: Song) -> dict[str, np.ndarray]:
     """Every stem as a mono wave at 44.1 kHz, all of one length, on the song's own time axis.
 
-    Each stem may come from another sound font. Raises FileNotFoundError without FluidSynth.
+    Each player may come from another sound font. Needs FluidSynth when a sound is used for the first time.
     """
     rng = np.random.default_rng([song.seed, 77])
     fonts = available_fonts()
-    stems = sorted({p.stem for p in song.players})
-    for player in song.players:
-        if player.drums:
-            player.program = int(rng.choice(DRUM_KITS))
-    last = song.tempo.seconds(song.beats)
-    segment = float(np.ceil(last + 2.5))
-    length = int((last + 0.7) * RATE)
+    length = int((song.tempo.seconds(song.beats) + 0.7) * RATE)
     waves: dict[str, np.ndarray] = {}
-    # Most songs stay with one font: every further one costs a start of the synthesiser.
-    main, other = fonts[rng.choice(len(fonts), p=_shares(fonts))], fonts[rng.integers(min(2, len(fonts)))]
-    choice = {stem: other if stem == "drums" and rng.random() < 0.4 else main for stem in stems}
-    for font in sorted(set(choice.values())):
-        mine = [stem for stem in stems if choice[stem] == font]
-        with tempfile.TemporaryDirectory() as folder:
-            midi, wave = Path(folder) / "song.mid", Path(folder) / "song.wav"
-            midi_of(song, mine, segment).save(midi)
-            reverb = "1" if rng.random() < 0.5 else "0"
-            subprocess.run(
-                [
-                    "fluidsynth",
-                    "-ni",
-                    "-q",
-                    "-r",
-                    str(RATE),
-                    "-g",
-                    "0.5",
-                    "-R",
-                    reverb,
-                    "-C",
-                    "0",
-                    "-o",
-                    "synth.polyphony=96",
-                    "-F",
-                    str(wave),
-                    font,
-                    str(midi),
-                ],
-                check=True,
-                capture_output=True,
-            )
-            audio = sf.read(wave, dtype="float32", always_2d=True)[0].mean(axis=1)
-        for index, stem in enumerate(mine):
-            start = int(index * segment * RATE)
-            part = audio[start : start + length]
-            waves[stem] = np.pad(part, (0, length - len(part)))
+    for player in song.players:
+        font = fonts[rng.integers(len(fonts))]
+        wave = waves.setdefault(player.stem, np.zeros(length, np.float32))
+        if player.drums:
+            _play_drums(wave, song, player, kit_notes(font, KITS[rng.integers(len(KITS))]))
+        else:
+            _play_notes(wave, song, player, program_notes(font, player.program))
     return waves
+
+
+def _add(wave: np.ndarray, start: int, sound: np.ndarray) -> None:
+    stop = min(len(wave), start + len(sound))
+    if stop > start:
+        wave[start:stop] += sound[: stop - start]
+
+
+def _play_drums(wave: np.ndarray, song: Song, player: Player, kit: np.ndarray) -> None:
+    notes = song.timed_notes(player)
+    for index, (onset, _, pitch, velocity) in enumerate(notes):
+        loud = int(velocity > 80)
+        sound = kit[loud, DRUM_NOTES.index(pitch)] * np.float32(
+            (velocity / (110 if loud else 55)) ** 1.5 / 32767
+        )
+        if pitch == CHOKED.get(42):
+            stop = next((o for o, _, p, _ in notes[index + 1 : index + 8] if p in CHOKED), onset + 9.0)
+            cut = int((stop - onset) * RATE)
+            if 0 < cut < len(sound) - 400:
+                sound = sound[: cut + 400].copy()
+                sound[cut:] *= np.linspace(1, 0, 400, dtype=np.float32)
+        _add(wave, int(onset * RATE), sound)
+
+
+def _play_notes(wave: np.ndarray, song: Song, player: Player, sounds: np.ndarray) -> None:
+    for onset, length, pitch, velocity in song.timed_notes(player):
+        nearest = int(np.clip(round((pitch - PITCHES[0]) / 3), 0, len(PITCHES) - 1))
+        ratio = 2.0 ** ((pitch - PITCHES[nearest]) / 12)
+        held = int(min(length, HELD / ratio) * RATE)
+        size = min(held + RELEASE, int(SLOT * RATE / ratio) - 2)
+        if ratio == 1.0:
+            sound = sounds[nearest, :size].astype(np.float32)
+        else:
+            at = np.arange(size) * ratio
+            low = at.astype(np.int64)
+            part = (at - low).astype(np.float32)
+            row = sounds[nearest, : int(size * ratio) + 3].astype(np.float32)
+            sound = row[low] * (1 - part) + row[low + 1] * part
+        sound *= np.float32((velocity / 100) ** 1.5 / 32767)
+        sound[held:] *= np.linspace(1, 0, max(0, size - held), dtype=np.float32) if size > held else 1.0
+        _add(wave, int(onset * RATE), sound)

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-DRUM_CHANNEL = 9
-
 
 @dataclass
 class Note:

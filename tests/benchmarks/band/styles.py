@@ -31,42 +31,187 @@ class Style:
 
 G = grooves
 STYLES: dict[str, Style] = {
-    "rock": Style((95, 160), G.rock, ("eighths", "kick", "riff", "kick"), ("strum", "chug", "riff", "strum16", "pad"), weight=3),
+    "rock": Style(
+        (95, 160),
+        G.rock,
+        ("eighths", "kick", "riff", "kick"),
+        ("strum", "chug", "riff", "strum16", "pad"),
+        weight=3,
+    ),
     "rock_riff": Style((85, 150), G.rock, ("riff", "riff", "kick"), ("riff",), loose=0.2, weight=3),
-    "pop80": Style((96, 150), G.rock, ("eighths", "octaves", "kick"), ("pad", "stabs", "arpeggio", "strum16"), weight=1.5),
-    "ballad": Style((58, 92), G.ballad, ("one", "two", "kick"), ("pad", "arpeggio", "strum"), drumless=0.3, weight=1.5),
-    "half_time": Style((120, 165), G.half_time, ("riff", "eighths", "kick"), ("chug", "pad", "riff"), weight=0.7),
+    "pop80": Style(
+        (96, 150), G.rock, ("eighths", "octaves", "kick"), ("pad", "stabs", "arpeggio", "strum16"), weight=1.5
+    ),
+    "ballad": Style(
+        (58, 92), G.ballad, ("one", "two", "kick"), ("pad", "arpeggio", "strum"), drumless=0.3, weight=1.5
+    ),
+    "half_time": Style(
+        (120, 165), G.half_time, ("riff", "eighths", "kick"), ("chug", "pad", "riff"), weight=0.7
+    ),
     "punk": Style((140, 205), G.punk, ("eighths", "kick"), ("strum", "chug"), weight=1.5),
     "skate": Style((92, 125), G.skank_beat, ("eighths",), ("chug", "strum16"), weight=0.6),
     "metal": Style((95, 200), G.metal, ("riff", "eighths"), ("chug", "riff", "riff"), weight=2),
-    "funk": Style((84, 125), G.funk, ("funk", "funk", "kick"), ("strum16", "stabs", "comp"), (0.5, 0.5), loose=0.15, weight=2),
+    "funk": Style(
+        (84, 125),
+        G.funk,
+        ("funk", "funk", "kick"),
+        ("strum16", "stabs", "comp"),
+        (0.5, 0.5),
+        loose=0.15,
+        weight=2,
+    ),
     "disco": Style((108, 135), G.disco, ("octaves", "funk"), ("strum16", "stabs", "pad"), weight=1),
     "house": Style((118, 134), G.house, ("off", "riff"), ("stabs", "pad", "skank"), drumless=0, weight=1),
-    "breakbeat": Style((150, 178), G.breakbeat, ("one", "riff", "dub"), ("pad", "stabs"), drumless=0, weight=0.8),
-    "hip_hop": Style((72, 104), G.hip_hop, ("kick", "dub", "riff"), ("pad", "stabs", "arpeggio"), (0.5, 0.6), drumless=0, weight=1),
-    "reggae": Style((110, 165), G.reggae, ("dub", "dub", "riff"), ("skank", "skank", "backbeat"), (0.5, 0.58), weight=1.2),
+    "breakbeat": Style(
+        (150, 178), G.breakbeat, ("one", "riff", "dub"), ("pad", "stabs"), drumless=0, weight=0.8
+    ),
+    "hip_hop": Style(
+        (72, 104),
+        G.hip_hop,
+        ("kick", "dub", "riff"),
+        ("pad", "stabs", "arpeggio"),
+        (0.5, 0.6),
+        drumless=0,
+        weight=1,
+    ),
+    "reggae": Style(
+        (110, 165), G.reggae, ("dub", "dub", "riff"), ("skank", "skank", "backbeat"), (0.5, 0.58), weight=1.2
+    ),
     "reggae_slow": Style((66, 86), G.rock, ("dub", "kick"), ("skank", "doubleskank"), (0.5, 0.58), weight=1),
     "ska": Style((125, 185), G.ska, ("walk", "eighths"), ("skank",), weight=1),
-    "country": Style((84, 170), G.country, ("boom", "two", "walk"), ("backbeat", "strum", "oompah", "arpeggio"), (0.5, 0.6), weight=1.2),
+    "country": Style(
+        (84, 170),
+        G.country,
+        ("boom", "two", "walk"),
+        ("backbeat", "strum", "oompah", "arpeggio"),
+        (0.5, 0.6),
+        weight=1.2,
+    ),
     "train": Style((95, 145), G.train, ("boom", "walk"), ("backbeat", "strum", "arpeggio"), weight=1.2),
-    "rockabilly": Style((140, 210), G.rockabilly, ("walk", "boom", "octaves"), ("backbeat", "comp", "riff"), (0.58, 0.67), weight=1.5),
-    "shuffle": Style((80, 150), G.shuffle, ("shuffle", "walk", "kick"), ("strum", "charleston", "stabs", "comp"), division=3, weight=2.2),
-    "gospel": Style((52, 100), G.gospel, ("kick", "walk", "two", "one"), ("arpeggio", "pad", "stabs", "comp"), division=3, weight=1.5),
-    "gospel_fast": Style((110, 190), G.rock, ("walk", "eighths", "octaves"), ("stabs", "backbeat", "comp"), weight=0.8),
-    "swing": Style((105, 225), G.swing, ("walk",), ("comp", "charleston", "four", "comp"), (0.58, 0.68), jazz=True, loose=0.25, weight=3.5),
-    "cool": Style((80, 150), G.brushes, ("walk", "two"), ("comp", "pad", "charleston"), (0.56, 0.68), jazz=True, loose=0.25, weight=1.2),
-    "modal": Style((110, 200), G.swing, ("walk", "riff", "two"), ("stabs", "comp", "pad", "charleston"), (0.56, 0.67), jazz=True, loose=0.35, weight=1.5),
-    "fusion": Style((85, 140), G.fusion, ("funk", "riff", "kick"), ("stabs", "comp", "riff"), loose=0.25, jazz=True, weight=2),
+    "rockabilly": Style(
+        (140, 210),
+        G.rockabilly,
+        ("walk", "boom", "octaves"),
+        ("backbeat", "comp", "riff"),
+        (0.58, 0.67),
+        weight=1.5,
+    ),
+    "shuffle": Style(
+        (80, 150),
+        G.shuffle,
+        ("shuffle", "walk", "kick"),
+        ("strum", "charleston", "stabs", "comp"),
+        division=3,
+        weight=2.2,
+    ),
+    "gospel": Style(
+        (52, 100),
+        G.gospel,
+        ("kick", "walk", "two", "one"),
+        ("arpeggio", "pad", "stabs", "comp"),
+        division=3,
+        weight=1.5,
+    ),
+    "gospel_fast": Style(
+        (110, 190), G.rock, ("walk", "eighths", "octaves"), ("stabs", "backbeat", "comp"), weight=0.8
+    ),
+    "swing": Style(
+        (105, 225),
+        G.swing,
+        ("walk",),
+        ("comp", "charleston", "four", "comp"),
+        (0.58, 0.68),
+        jazz=True,
+        loose=0.25,
+        weight=3.5,
+    ),
+    "cool": Style(
+        (80, 150),
+        G.brushes,
+        ("walk", "two"),
+        ("comp", "pad", "charleston"),
+        (0.56, 0.68),
+        jazz=True,
+        loose=0.25,
+        weight=1.2,
+    ),
+    "modal": Style(
+        (110, 200),
+        G.swing,
+        ("walk", "riff", "two"),
+        ("stabs", "comp", "pad", "charleston"),
+        (0.56, 0.67),
+        jazz=True,
+        loose=0.35,
+        weight=1.5,
+    ),
+    "fusion": Style(
+        (85, 140),
+        G.fusion,
+        ("funk", "riff", "kick"),
+        ("stabs", "comp", "riff"),
+        loose=0.25,
+        jazz=True,
+        weight=2,
+    ),
     "bossa": Style((110, 160), G.bossa, ("bossa", "two"), ("bossa", "comp"), jazz=True, weight=1.2),
-    "latin": Style((90, 200), G.latin, ("tumbao", "tumbao", "bossa"), ("montuno", "montuno", "stabs"), jazz=True, drumless=0, weight=2),
+    "latin": Style(
+        (90, 200),
+        G.latin,
+        ("tumbao", "tumbao", "bossa"),
+        ("montuno", "montuno", "stabs"),
+        jazz=True,
+        drumless=0,
+        weight=2,
+    ),
     "waltz": Style((84, 190), G.waltz, ("one", "walk"), ("oompah", "arpeggio", "strum"), meter=3, weight=1.3),
-    "jazz_waltz": Style((100, 190), G.jazz_waltz, ("walk", "one"), ("comp", "charleston"), (0.56, 0.67), meter=3, jazz=True, weight=0.9),
-    "six_eight": Style((50, 95), G.six_eight, ("one", "kick", "eighths"), ("arpeggio", "strum", "pad"), meter=2, division=3, weight=1.3),
-    "acoustic": Style((70, 150), None, ("two", "boom", "one"), ("strum16", "arpeggio", "strum", "oompah"), drumless=1.0, weight=1),
-    "piano": Style((60, 150), None, ("one", "two", "eighths", "walk"), ("arpeggio", "strum", "pad", "backbeat"), drumless=1.0, loose=0.2, weight=0.8),
-    "drums": Style((70, 200), None, ("riff",), ("pad",), drumless=0, weight=1.0),  # drums alone, any straight groove
+    "jazz_waltz": Style(
+        (100, 190),
+        G.jazz_waltz,
+        ("walk", "one"),
+        ("comp", "charleston"),
+        (0.56, 0.67),
+        meter=3,
+        jazz=True,
+        weight=0.9,
+    ),
+    "six_eight": Style(
+        (50, 95),
+        G.six_eight,
+        ("one", "kick", "eighths"),
+        ("arpeggio", "strum", "pad"),
+        meter=2,
+        division=3,
+        weight=1.3,
+    ),
+    "acoustic": Style(
+        (70, 150),
+        None,
+        ("two", "boom", "one"),
+        ("strum16", "arpeggio", "strum", "oompah"),
+        drumless=1.0,
+        weight=1,
+    ),
+    "piano": Style(
+        (60, 150),
+        None,
+        ("one", "two", "eighths", "walk"),
+        ("arpeggio", "strum", "pad", "backbeat"),
+        drumless=1.0,
+        loose=0.2,
+        weight=0.8,
+    ),
+    "drums": Style(
+        (70, 200), None, ("riff",), ("pad",), drumless=0, weight=1.0
+    ),  # drums alone, any straight groove
 }
-SCALES = [[0, 2, 4, 5, 7, 9, 11], [0, 2, 3, 5, 7, 8, 10], [0, 2, 3, 5, 7, 9, 10], [0, 3, 5, 6, 7, 10], [0, 2, 4, 7, 9]]
+SCALES = [
+    [0, 2, 4, 5, 7, 9, 11],
+    [0, 2, 3, 5, 7, 8, 10],
+    [0, 2, 3, 5, 7, 9, 10],
+    [0, 3, 5, 6, 7, 10],
+    [0, 2, 4, 7, 9],
+]
 TRIADS = [(0, 4, 7), (0, 3, 7), (0, 4, 7), (0, 3, 7), (0, 5, 7), (0, 7, 12)]
 SEVENTHS = [(4, 7, 10, 14), (3, 7, 10, 14), (4, 7, 11, 14), (3, 6, 10)]
 BASSES = [32, 33, 33, 34, 35, 36, 38, 39]
@@ -102,7 +247,13 @@ def progression(rng: np.random.Generator, jazz: bool) -> list[Chord]:
     return [Chord(key + int(m), kinds[rng.integers(len(kinds))]) for m in moves]
 
 
-def compose(style_name: str, seed: int, seconds: float | None = None, steadiness: str | None = None, bpm: float | None = None) -> Song:
+def compose(
+    style_name: str,
+    seed: int,
+    seconds: float | None = None,
+    steadiness: str | None = None,
+    bpm: float | None = None,
+) -> Song:
     """A song in a style; everything follows from (style, seed). `seconds`: default 25 to 40."""
     style = STYLES[style_name]
     rng = np.random.default_rng([sorted(STYLES).index(style_name), seed])
@@ -111,10 +262,23 @@ def compose(style_name: str, seed: int, seconds: float | None = None, steadiness
     division, meter = style.division, style.meter
     groove_of = style.groove
     if style_name == "drums":
-        groove_of = [G.rock, G.funk, G.disco, G.breakbeat, G.metal, G.fusion, G.train, G.hip_hop, G.swing, G.latin][rng.integers(10)]
+        groove_of = [
+            G.rock,
+            G.funk,
+            G.disco,
+            G.breakbeat,
+            G.metal,
+            G.fusion,
+            G.train,
+            G.hip_hop,
+            G.swing,
+            G.latin,
+        ][rng.integers(10)]
     bars = max(4, round(seconds * bpm / 60 / meter))
     beats = bars * meter
-    steadiness = steadiness or str(rng.choice(["steady", "human", "ramp", "change", "rubato"], p=[0.3, 0.48, 0.08, 0.06, 0.08]))
+    steadiness = steadiness or str(
+        rng.choice(["steady", "human", "ramp", "change", "rubato"], p=[0.3, 0.48, 0.08, 0.06, 0.08])
+    )
     tempo = tempo_map(style, beats + 2, rng, bpm, steadiness)
     tight = rng.uniform(0.002, 0.011)
     swing = float(rng.uniform(*style.swing)) if division == 2 else 0.5
@@ -125,7 +289,12 @@ def compose(style_name: str, seed: int, seconds: float | None = None, steadiness
 
     drums = Player("drums", 0, push=rng.normal(0, 0.003), jitter=tight, drums=True)
     bass = Player("bass", int(rng.choice(BASSES)), push=rng.normal(0.004, 0.008), jitter=tight * 1.3)
-    chords = Player("other", int(rng.choice(GUITARS if rng.random() < 0.55 else KEYS)), push=rng.normal(0.004, 0.01), jitter=tight * 1.5)
+    chords = Player(
+        "other",
+        int(rng.choice(GUITARS if rng.random() < 0.55 else KEYS)),
+        push=rng.normal(0.004, 0.01),
+        jitter=tight * 1.5,
+    )
     second = Player("other", int(rng.choice(KEYS)), push=rng.normal(0.004, 0.01), jitter=tight * 1.5)
     lead = Player("vocals", int(rng.choice(LEADS)), push=rng.normal(0.012, 0.018), jitter=tight * 2.5)
     players = [drums, bass, chords, second, lead]
@@ -161,9 +330,17 @@ def compose(style_name: str, seed: int, seconds: float | None = None, steadiness
         list_of = chord_list[which]
         chord, following = list_of[index % len(list_of)], list_of[(index + 1) % len(list_of)]
         groove = groove_sets[which]
-        kicks = [p for p, piece, _ in G.strokes(groove, meter, np.random.default_rng(0), 0.0) if piece == G.KICK]
+        kicks = [
+            p for p, piece, _ in G.strokes(groove, meter, np.random.default_rng(0), 0.0) if piece == G.KICK
+        ]
         bar = Bar(start, meter, division, chord, following, riffs[which], kicks, rng)
-        parts = {"drums": has_drums, "bass": has_bass, "chords": True, "second": has_second, "lead": has_lead and not in_intro}
+        parts = {
+            "drums": has_drums,
+            "bass": has_bass,
+            "chords": True,
+            "second": has_second,
+            "lead": has_lead and not in_intro,
+        }
         if alone:
             parts = dict.fromkeys(parts, False) | {"drums": True}
         elif in_intro or in_break:
@@ -189,7 +366,15 @@ def compose(style_name: str, seed: int, seconds: float | None = None, steadiness
             else:
                 parts = dict.fromkeys(parts, False)
         if parts["drums"]:
-            _drum_bar(drums, groove, bar, rng, vary, fill=(index + 1) % int(section_bars / 2) == 0, opening=index % section_bars == 0)
+            _drum_bar(
+                drums,
+                groove,
+                bar,
+                rng,
+                vary,
+                fill=(index + 1) % int(section_bars / 2) == 0,
+                opening=index % section_bars == 0,
+            )
         if parts["bass"]:
             bass_part(mode["bass"], bass, bar)
         if parts["chords"]:
@@ -197,7 +382,9 @@ def compose(style_name: str, seed: int, seconds: float | None = None, steadiness
         if parts["second"]:
             chord_part(mode["second"], second, bar)
         if parts["lead"]:
-            melody_part(lead, bar, [s + chord.root % 12 for s in scale], lead_state, register, lead_density, lead_sync)
+            melody_part(
+                lead, bar, [s + chord.root % 12 for s in scale], lead_state, register, lead_density, lead_sync
+            )
 
     pickup = _pickup(rng, meter, tempo, bpm, has_drums, drums, lead, register)
     used = [p for p in players if p.notes]
@@ -206,10 +393,22 @@ def compose(style_name: str, seed: int, seconds: float | None = None, steadiness
 
 def _section(style: Style, rng: np.random.Generator) -> dict[str, str]:
     chords = str(rng.choice(style.chords))
-    return {"bass": str(rng.choice(style.bass)), "chords": chords, "second": str(rng.choice(["pad", "stabs", "arpeggio", "comp", "strum"]))}
+    return {
+        "bass": str(rng.choice(style.bass)),
+        "chords": chords,
+        "second": str(rng.choice(["pad", "stabs", "arpeggio", "comp", "strum"])),
+    }
 
 
-def _drum_bar(drums: Player, groove: G.Groove, bar: Bar, rng: np.random.Generator, vary: float, fill: bool, opening: bool) -> None:
+def _drum_bar(
+    drums: Player,
+    groove: G.Groove,
+    bar: Bar,
+    rng: np.random.Generator,
+    vary: float,
+    fill: bool,
+    opening: bool,
+) -> None:
     cut = float(bar.beats)
     if fill and rng.random() < 0.6:
         length = float(rng.choice([1, 1, 2, bar.beats]))
@@ -223,7 +422,16 @@ def _drum_bar(drums: Player, groove: G.Groove, bar: Bar, rng: np.random.Generato
         drums.play(bar.start, G.CRASH if rng.random() < 0.6 else G.CRASH2, 108)
 
 
-def _pickup(rng: np.random.Generator, meter: int, tempo: TempoMap, bpm: float, has_drums: bool, drums: Player, lead: Player, register: int) -> int:
+def _pickup(
+    rng: np.random.Generator,
+    meter: int,
+    tempo: TempoMap,
+    bpm: float,
+    has_drums: bool,
+    drums: Player,
+    lead: Player,
+    register: int,
+) -> int:
     """Notes before the first bar: a count-in, a pick-up line or nothing. Returns its length in beats."""
     if rng.random() > 0.3:
         tempo.start = float(rng.uniform(0.0, 0.3)) if rng.random() < 0.7 else float(rng.uniform(0.3, 2.0))

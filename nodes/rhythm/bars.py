@@ -1,0 +1,72 @@
+"""Which beat of the bar this is: a small filter over (meter, place in the bar) that moves on with every beat."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+METERS = (2, 3, 4, 6)
+PRIOR = (0.12, 0.16, 0.68, 0.04)
+STAY = 0.985  # chance that the count simply goes on
+WEIGHT = 0.7  # of the evidence of one beat
+
+
+class Bars:
+    """Belief over meters of 2, 3, 4 and 6 beats and the place in the bar.
+
+    `advance` takes the downbeat logit heard at the last beat and returns the most probable meter and place;
+    `probability` says how probable that place is, summed over meters that agree about the downbeat.
+    """
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.meter = np.repeat(METERS, METERS).astype(np.int64)
+        self.place = np.concatenate([np.arange(m) for m in METERS]).astype(np.int64)
+        self.prior = np.concatenate([np.full(m, p / m) for m, p in zip(METERS, PRIOR, strict=True)])
+        self.table = np.ascontiguousarray(table, np.float32)
+        self.belief = self.prior.copy()
+        self.moved = self.prior.copy()
+
+    def reset(self) -> None:
+        self.belief[:] = self.prior
+
+    def observe(self, logit: float) -> None:
+        """The downbeat logit heard at the beat that was last advanced to."""
+        bars_observe(float(logit), self.table, self.belief, self.place)
+
+    def advance(self) -> int:
+        """One beat on; returns the index of the most probable state."""
+        return int(bars_advance(self.belief, self.moved, self.prior, self.meter))
+
+    def set_downbeat(self) -> None:
+        """The beat that was last advanced to is a one."""
+        self.belief[self.place != 0] *= 1e-3
+        self.belief /= self.belief.sum()
+
+
+@nb.njit(nogil=True, cache=True)
+def bars_observe(logit, table, belief, place):  # type: ignore[no-untyped-def]
+    at = (min(1.9, max(-8.9, logit)) + 9.0) * 2.0
+    low = int(at)
+    gain = np.exp(WEIGHT * min(3.0, max(-2.0, table[low] * (1 - (at - low)) + table[low + 1] * (at - low))))
+    total = 0.0
+    for i in range(len(belief)):
+        if place[i] == 0:
+            belief[i] *= gain
+        total += belief[i]
+    for i in range(len(belief)):
+        belief[i] /= total
+
+
+@nb.njit(nogil=True, cache=True)
+def bars_advance(belief, moved, prior, meter):  # type: ignore[no-untyped-def]
+    start, best = 0, 0
+    while start < len(belief):
+        size = meter[start]
+        for k in range(size):
+            moved[start + (k + 1) % size] = STAY * belief[start + k] + (1 - STAY) * prior[start]
+        start += size
+    for i in range(len(belief)):
+        belief[i] = moved[i]
+        if belief[i] > belief[best]:
+            best = i
+    return best

@@ -1,0 +1,214 @@
+"""Beat tracker: beats ahead of time, tempo, confidence and bar position from beat activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.node import EventsFormat, EventsOut, FrameNode, FramesFormat, FramesIn, FramesOut, Param, same_grid
+from nodes.rhythm.bars import Bars
+from nodes.rhythm.beat_network import likelihood_tables
+from nodes.rhythm.belief import Belief
+from nodes.rhythm.belief_kernels import TICKS
+
+SEARCHING, TRACKING, HOLDING, SILENT = "searching", "tracking", "holding", "silent"
+REVISE = 0.004  # seconds by which a prediction must move to be amended
+MEMORY = 64  # steps of downbeat evidence kept
+
+
+class BeatTracker(FrameNode):
+    """Says when the next beat falls before it falls, and what tempo, bar and certainty are believed.
+
+    A bar-pointer filter (`belief.py`) weighs tempi and places of the beat by what the activation is worth on
+    the beat, half way, and elsewhere. Once the next beat is probable enough it is announced, amended with
+    higher revisions while it moves, and counted when it is due. Bars of 2, 3, 4 or 6 beats are followed by
+    the downbeat evidence at each beat.
+
+    States: searching (nothing believed yet), tracking, holding (no beat heard for a while, the tempo goes on),
+    silent (longer than `hold`: no beats until something is heard, tempo forgotten).
+
+    Latency: none where the beat is foreseen: a beat is announced up to `lookahead` before it is due. The first
+    beats of a piece cannot be foreseen.
+
+    Sources: bar-pointer model: Whiteley, Cemgil and Godsill, ISMIR 2006; Krebs, Boeck and Widmer, ISMIR 2015.
+    """
+
+    activation = FramesIn("logits (4,) from `BeatActivation`")
+    beats = EventsOut(
+        "beats, foretold and amended until due",
+        kinds={
+            "beat": "bpm, period (s), confidence (0..1), number, beat (place in the bar from 1), bar, meter",
+            "downbeat": "bpm, bar, meter, confidence (0..1) of the bar",
+            "state": "state: searching, tracking, holding or silent",
+        },
+    )
+    tempo = FramesOut("believed tempo in BPM, shape ()")
+    confidence = FramesOut("probability that the next beat falls where it is believed to, shape (), 0..1")
+    phase = FramesOut("place in the beat at the frame's time, shape (), 0 on the beat .. 1")
+
+    low = Param(45.0, low=30.0, high=240.0, unit="BPM", live=True, help="slowest tempo")
+    high = Param(225.0, low=30.0, high=240.0, unit="BPM", live=True, help="fastest tempo")
+    centre = Param(112.0, low=40.0, high=240.0, unit="BPM", live=True, help="most usual tempo")
+    width = Param(0.55, low=0.1, high=3.0, unit="octaves", live=True, help="how far from it is still usual")
+    octave = Param("heard", choices=("heard", "half", "double"), live=True, help="emit beats as heard, every second, or twice as many")
+    lock = Param(False, live=True, help="keep the tempo within 3 % of what is believed now")
+    lookahead = Param(0.25, low=0.0, high=1.0, unit="s", live=True, help="how early a beat is announced")
+    enter = Param(0.42, low=0.0, high=1.0, live=True, help="confidence from which beats are given")
+    leave = Param(0.30, low=0.0, high=1.0, live=True, help="confidence below which they stop again")
+    hold = Param(2.5, low=0.5, high=30.0, unit="s", live=True, help="beats go on so long when none is heard")
+    heard = Param(0.12, low=0.01, high=0.9, live=True, help="beat probability that counts as heard")
+
+    test_seconds = 6.0
+
+    def prepare(self, activation: FramesFormat) -> dict[str, FramesFormat | EventsFormat]:
+        if activation.shape != (4,):
+            raise ValueError(f"takes the logits of BeatActivation, shape (4,), not {activation}")
+        beat_table, downbeat_table = likelihood_tables()
+        frame_hop = activation.hop / 2
+        self._tick = frame_hop / TICKS  # samples
+        self._step = activation.hop
+        self._belief = Belief(activation.rate / frame_hop, beat_table)
+        self._bars = Bars(downbeat_table)
+        self._logits = np.zeros(MEMORY, np.float32)  # downbeat evidence of the last steps
+        self._rate = activation.rate
+        self._out = self._belief.out
+        self._fresh()
+        scalar = same_grid(activation, shape=())
+        ahead = round(1.0 * activation.rate)
+        return {
+            "beats": EventsFormat(activation.rate, (-ahead, activation.latency + self._step)),
+            "tempo": scalar,
+            "confidence": scalar,
+            "phase": scalar,
+        }
+
+    def _fresh(self) -> None:
+        self._belief.set_prior(self.low, max(self.low, self.high), self.centre, self.width)
+        self._belief.reset()
+        self._bars.reset()
+        self._logits[:] = -9.0
+        self._state, self._states = "", 0
+        self._giving = False
+        self._key = self._count = 0
+        self._bar = 0
+        self._announced = -1  # sample at which the next beat was said to fall
+        self._revision = -1
+        self._counted = False  # whether the bar has moved on to the next beat already
+        self._last_heard = -(10**9)
+        self._pending_bar = -1  # step at which the last beat's downbeat evidence is complete
+
+    def reset(self) -> None:
+        self._fresh()
+
+    def changed(self, name: str) -> None:
+        if name in ("low", "high", "centre", "width"):
+            self._belief.set_prior(self.low, max(self.low, self.high), self.centre, self.width)
+            self._belief.forget()
+        elif name == "lock":
+            if self.lock:
+                self._belief.allow_only(60.0 * self._belief.tick_rate / max(self._out[2], 1.0), 0.042)
+            else:
+                self._belief.set_prior(self.low, max(self.low, self.high), self.centre, self.width)
+
+    def step(self, activation: np.ndarray, tempo: np.ndarray, confidence: np.ndarray, phase: np.ndarray) -> None:
+        belief = self._belief
+        belief.step(activation)
+        ticks, share, period, probability = self._out
+        self._logits[self.index % MEMORY] = max(activation[2], activation[3])
+        if self.index == self._pending_bar:
+            self._bars.observe(max(self._logits[(self.index - k) % MEMORY] for k in range(3)))
+        if probability >= self.heard:
+            self._last_heard = self.time
+        self._follow_state(share)
+        bpm = 60.0 * belief.tick_rate / period
+        if self._giving:
+            self._foretell(ticks, share, period, bpm)
+        tempo[...] = bpm
+        confidence[...] = share
+        phase[...] = (1.0 - ticks / period) % 1.0
+
+    def _follow_state(self, share: float) -> None:
+        quiet = (self.time - self._last_heard) / self._rate
+        if quiet > self.hold:
+            if self._state != SILENT:
+                self._say(SILENT)
+                self._belief.forget()
+                self._bars.reset()
+            self._giving = False
+        else:
+            self._giving = share >= (self.leave if self._giving else self.enter)
+            period = self._out[2] / self._belief.tick_rate
+            state = SEARCHING if not self._giving else HOLDING if quiet > 1.5 * period + 0.2 else TRACKING
+            if state != self._state:
+                self._say(state)
+        if not self._giving:
+            self._withdraw()
+
+    def _say(self, state: str) -> None:
+        self._state = state
+        self._states += 1
+        self.beats.emit("state", self.clock.stop, key=self._states, state=state)
+
+    def _withdraw(self) -> None:
+        """A beat that was announced and is not due yet will not come."""
+        due = self._announced
+        if due > self.clock.stop:
+            self._revision += 1
+            for kind, key in (("beat", self._key), ("beat", self._key + 1), ("downbeat", self._key)):
+                self.beats.emit(kind, due, key=key, revision=self._revision, retracted=True)
+        self._announced = -1
+
+    def _foretell(self, ticks: float, share: float, period: float, bpm: float) -> None:
+        now = self.clock.stop
+        due = self.time + round(ticks * self._tick)
+        if due - now > max(self.lookahead * self._rate, self._step):
+            if self._announced > now and abs(due - self._announced) > REVISE * self._rate:
+                self._withdraw()
+            return
+        if self._announced < 0 or (
+            self._announced > now and abs(due - self._announced) > REVISE * self._rate
+        ):
+            self._revision += 1
+            self._announced = due
+            self._emit(due, share, period, bpm)
+        if due < now + self._step:
+            self._commit(ticks)
+
+    def _emit(self, due: int, share: float, period: float, bpm: float) -> None:
+        emit, revision = self.beats.emit, self._revision
+        if not self._counted:
+            self._counted = True
+            state = self._bars.advance()
+            self._meter, self._place = int(self._bars.meter[state]), int(self._bars.place[state])
+            self._bar_share = float(self._bars.belief[state])
+            if self._place == 0:
+                self._bar += 1
+        half = self.octave == "half"
+        if half and self._place % 2:
+            return
+        seconds = period / self._belief.tick_rate
+        factor = {"heard": 1.0, "half": 0.5, "double": 2.0}[self.octave]
+        emit(
+            "beat", due, key=self._key, revision=revision, bpm=round(bpm * factor, 3),
+            period=round(seconds / factor, 6), confidence=round(float(share), 4), number=self._count,
+            beat=self._place + 1, bar=self._bar, meter=self._meter,
+        )  # fmt: skip
+        if self.octave == "double":
+            emit(
+                "beat", due + round(period * self._tick / 2), key=self._key + 1, revision=revision,
+                bpm=round(2 * bpm, 3), period=round(seconds / 2, 6), confidence=round(float(share), 4),
+                number=self._count, beat=self._place + 1.5, bar=self._bar, meter=self._meter,
+            )  # fmt: skip
+        if self._place == 0:
+            emit(
+                "downbeat", due, key=self._key, revision=revision, bpm=round(bpm, 3), bar=self._bar,
+                meter=self._meter, confidence=round(self._bar_share, 4),
+            )  # fmt: skip
+
+    def _commit(self, ticks: float) -> None:
+        """The beat falls before the next step: it is counted, and the one after it is looked for."""
+        clock = self._belief.clock
+        clock[1] = clock[0] + ticks
+        self._pending_bar = self.index + max(1, int(np.ceil(ticks / (2 * TICKS)))) + 1
+        self._key += 2
+        self._count += 1
+        self._announced, self._revision, self._counted = -1, -1, False

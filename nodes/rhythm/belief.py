@@ -1,0 +1,82 @@
+"""What is believed of tempo and phase: the bar-pointer filter's arrays and constants."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nodes.rhythm.belief_kernels import TICKS, belief_step
+
+# Chosen on the development part of the composed songs, see docs/decisions.md.
+TEMPO_STEP = 0.012  # natural log of neighbouring tempi's ratio
+REACH = 8  # places a tempo may change at a beat
+TIGHT = 0.47  # places, exponential: the usual drift
+BROAD, BROAD_PLACES = 0.011, 6.0  # weight and width of larger changes
+RESTART = 0.001  # share of the arriving mass that starts anew at a tempo of the prior
+ON_WEIGHT, OFF_WEIGHT = 0.6, 0.4  # of the evidence on and off the beat; frames are not independent
+LEAST, MOST = -2.0, 3.0  # limits of the evidence of one frame
+SLOWEST, FASTEST = 40.0, 240.0  # BPM, the tempi that exist
+
+
+class Belief:
+    """The belief over (tempo, place in the beat), moved on by `step` with two frames of evidence.
+
+    After a step, `out` holds: ticks from the newer frame to the most probable next beat, the probability
+    that it lies within +-8 ticks (HALF_WINDOW) of there, the period in ticks, the best probability of a beat
+    in the last two frames. A tick is a quarter of a spectral frame.
+    """
+
+    def __init__(self, frame_rate: float, table: np.ndarray) -> None:
+        self.tick_rate = frame_rate * TICKS
+        tempi = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), TEMPO_STEP))
+        self.period = np.unique(np.round(60 * self.tick_rate / tempi).astype(np.int64))[::-1].copy()
+        self.bpm = 60 * self.tick_rate / self.period
+        count = len(self.period)
+        self.offset = np.concatenate([[0], np.cumsum(self.period)[:-1]]).astype(np.int64)
+        self.cells = np.zeros(int(self.period.sum()), np.float32)
+        self.mass = np.zeros(count, np.float32)
+        self.pointer = np.zeros(count, np.int64)
+        self.prior = np.zeros(count, np.float32)
+        self.allowed = np.ones(count, np.float32)
+        self.restart = np.zeros(count, np.float32)
+        places = np.arange(-REACH, REACH + 1)
+        spread = np.exp(-np.abs(places) / TIGHT) + BROAD * np.exp(-0.5 * (places / BROAD_PLACES) ** 2)
+        self.spread = (spread / spread.sum() * (1 - RESTART)).astype(np.float32)
+        self.table = np.ascontiguousarray(table, np.float32)
+        self.weights = np.array([ON_WEIGHT, OFF_WEIGHT, LEAST, MOST], np.float32)
+        self.density = np.zeros(int(self.period[0]) + 1, np.float32)
+        self.scratch = np.zeros(2 * count + 2 * REACH + 64, np.float32)
+        self.out = np.zeros(4, np.float64)
+        self.clock = np.zeros(2, np.float64)  # ticks so far, tick of the last beat
+
+    def set_prior(self, low: float, high: float, centre: float, width: float) -> None:
+        """Tempi within [low, high] BPM, log-normal around `centre` with `width` octaves."""
+        self.prior[:] = np.exp(-0.5 * (np.log2(self.bpm / centre) / width) ** 2)
+        self.allowed[:] = (self.bpm >= low) & (self.bpm <= high)
+        if not self.allowed.any():
+            self.allowed[np.argmin(np.abs(np.log(self.bpm / low)))] = 1.0
+        self.prior *= self.allowed
+        self.prior /= self.prior.sum()
+        self.restart[:] = RESTART * self.prior
+
+    def allow_only(self, bpm: float, octaves: float) -> None:
+        """Forget every tempo further than `octaves` from `bpm`."""
+        self.allowed *= np.abs(np.log2(self.bpm / bpm)) <= octaves
+        self.allowed[np.argmin(np.abs(np.log(self.bpm / bpm)))] = 1.0
+
+    def forget(self) -> None:
+        """All places of the beat alike, tempi as in the prior."""
+        self.mass[:] = self.prior
+        for k in range(len(self.period)):
+            start = self.offset[k]
+            self.cells[start : start + self.period[k]] = self.prior[k] / self.period[k]
+
+    def reset(self) -> None:
+        self.pointer[:] = 0
+        self.forget()
+        self.clock[0], self.clock[1] = 0.0, -1e6
+
+    def step(self, logits: np.ndarray) -> None:
+        belief_step(
+            logits, self.table, self.weights, self.cells, self.offset, self.period, self.pointer, self.spread,
+            self.restart, self.allowed, self.mass, self.density, self.scratch, self.clock, self.out,
+        )  # fmt: skip

@@ -1,0 +1,199 @@
+"""Kernels of the tempo and phase belief: a bar-pointer filter in which nothing moves.
+
+Every tempo is a ring of `period` cells, one per tick; the probability that the
+next beat falls k ticks ahead lies in the cell k places after the ring's
+pointer. Time passes by moving the pointers, so that a frame touches only the
+cells around the beat: the mass that arrives there changes tempo, and the
+evidence multiplies the few cells near it (every other cell gets the neutral
+factor 1). After Whiteley, Cemgil and Godsill (ISMIR 2006) and Krebs, Boeck and
+Widmer (ISMIR 2015), as a causal forward filter.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+FAST = {"reassoc", "contract"}
+TICKS = 4  # a spectral frame
+HALF_WINDOW = 8  # ticks
+SEPARATION = 0.5  # periods
+
+
+@nb.njit(nogil=True, cache=True)
+def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, allowed, mass):  # type: ignore[no-untyped-def]
+    """One tick: the mass that arrives at the beat is spread over neighbouring tempi.
+
+    `spread` (2 B + 1,) weights of a tempo change by -B..B places; `restart` (tempi,) the share of all
+    arriving mass that starts afresh at each tempo, `allowed` (tempi,) 1 or 0. `mass` (tempi,) is kept up to date.
+    """
+    tempi = len(period)
+    reach = len(spread) // 2
+    total = np.float32(0.0)
+    for i in range(tempi):
+        p = pointer[i] + 1
+        if p == period[i]:
+            p = 0
+        pointer[i] = p
+        arriving = cells[offset[i] + p]
+        arrivals[i + reach] = arriving
+        total += arriving
+    for i in range(tempi):
+        moved[i] = restart[i] * total
+    for d in range(2 * reach + 1):
+        weight = spread[d]
+        for i in range(tempi):
+            moved[i] += weight * arrivals[i + d]
+    for i in range(tempi):
+        moved[i] *= allowed[i]
+        mass[i] += moved[i] - arrivals[i + reach]
+        cells[offset[i] + pointer[i]] = moved[i]
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FAST)
+def observe(cells, offset, period, pointer, on_beat, off_beat, mass):  # type: ignore[no-untyped-def]
+    """Multiply the cells around the beat by `on_beat` and those around the half beat by `off_beat`.
+
+    Both (2 Z + 1,), for -Z..Z ticks. Returns the total mass, which the caller divides out when it
+    leaves a comfortable range.
+    """
+    zone = len(on_beat) // 2
+    total = np.float32(0.0)
+    for i in range(len(period)):
+        base, turn = offset[i], period[i]
+        gained = np.float32(0.0)
+        for place in range(2):
+            factor = on_beat if place == 0 else off_beat
+            start = pointer[i] - zone + place * (turn // 2)
+            if start >= turn:
+                start -= turn
+            if start >= 0 and start + 2 * zone < turn:
+                for k in range(2 * zone + 1):
+                    old = cells[base + start + k]
+                    new = old * factor[k]
+                    cells[base + start + k] = new
+                    gained += new - old
+            else:
+                for k in range(2 * zone + 1):
+                    cell = start + k
+                    if cell < 0:
+                        cell += turn
+                    elif cell >= turn:
+                        cell -= turn
+                    old = cells[base + cell]
+                    new = old * factor[k]
+                    cells[base + cell] = new
+                    gained += new - old
+        mass[i] = max(mass[i] + gained, np.float32(0.0))
+        total += mass[i]
+    return total
+
+
+@nb.njit(nogil=True, cache=True)
+def rescale(cells, mass, offset, period, total):  # type: ignore[no-untyped-def]
+    """Divide everything by the total mass; sums are taken afresh so that rounding does not add up."""
+    again = np.float32(0.0)
+    for i in range(len(period)):
+        own = np.float32(0.0)
+        for k in range(offset[i], offset[i] + period[i]):
+            cells[k] /= total
+            own += cells[k]
+        mass[i] = own
+        again += own
+    return again
+
+
+@nb.njit(nogil=True, cache=True)
+def next_beat_density(cells, offset, period, pointer, mass, least, density):  # type: ignore[no-untyped-def]
+    """density[k]: probability that the next beat falls k ticks ahead; tempi with less mass than `least` are left out."""
+    density[:] = 0.0
+    for i in range(len(period)):
+        if mass[i] < least:
+            continue
+        p = pointer[i]
+        base = offset[i]
+        turn = period[i]
+        head = turn - p
+        for k in range(head):
+            density[k] += cells[base + p + k]
+        for k in range(p):
+            density[head + k] += cells[base + k]
+
+
+@nb.njit(nogil=True, cache=True)
+def window_peak(density, half, first, last):  # type: ignore[no-untyped-def]
+    """The place in [first, last) around which `density`, within +-half ticks, holds most, that much, and its centroid."""
+    size = len(density)
+    total = np.float32(0.0)
+    best, place = np.float32(-1.0), first
+    for k in range(max(0, first - half), min(size, first + half)):
+        total += density[k]
+    for k in range(first, last):
+        if k + half < size:
+            total += density[k + half]
+        if k - half - 1 >= 0:
+            total -= density[k - half - 1]
+        if total > best:
+            best, place = total, k
+    weight, moment = np.float32(0.0), np.float32(0.0)
+    for k in range(max(0, place - half), min(size, place + half + 1)):
+        weight += density[k]
+        moment += density[k] * np.float32(k - place)
+    centre = np.float32(place)
+    if weight > 1e-9:
+        centre += moment / weight
+    return place, best, centre
+
+
+@nb.njit(nogil=True, cache=True)
+def belief_step(  # type: ignore[no-untyped-def]
+    logits, table, weights, cells, offset, period, pointer, spread, restart, allowed, mass, density, scratch, clock, out
+):
+    """Two frames: time passes, evidence is taken in, the next beat is looked for. See `belief.Belief`."""
+    tempi = len(period)
+    reach = len(spread) // 2
+    zone = table.shape[1]
+    arrivals = scratch[: tempi + 2 * reach]
+    moved = scratch[tempi + 2 * reach : 2 * tempi + 2 * reach]
+    on_beat = scratch[2 * tempi + 2 * reach : 2 * tempi + 2 * reach + zone]
+    off_beat = scratch[2 * tempi + 2 * reach + zone : 2 * tempi + 2 * reach + 2 * zone]
+    for i in range(reach):
+        arrivals[i] = 0.0
+        arrivals[tempi + reach + i] = 0.0
+    least, most = weights[2], weights[3]
+    total = np.float32(1.0)
+    for frame in range(2):
+        for _ in range(TICKS):
+            advance(cells, offset, period, pointer, arrivals, moved, spread, restart, allowed, mass)
+        at = (min(np.float32(1.9), max(np.float32(-8.9), logits[frame])) + np.float32(9.0)) * np.float32(2.0)
+        low = int(at)
+        part = at - np.float32(low)
+        for k in range(zone):
+            on = table[0, k, low] * (1 - part) + table[0, k, low + 1] * part
+            off = table[1, k, low] * (1 - part) + table[1, k, low + 1] * part
+            on_beat[k] = np.exp(min(most, max(least, weights[0] * on)))
+            off_beat[k] = np.exp(min(most, max(least, weights[1] * off)))
+        total = observe(cells, offset, period, pointer, on_beat, off_beat, mass)
+    clock[0] += 2 * TICKS
+    if total < 1e-4 or total > 1e4 or clock[0] % 512 == 0:
+        total = rescale(cells, mass, offset, period, total)
+    next_beat_density(cells, offset, period, pointer, mass, np.float32(0.002) * total, density)
+    best = 0
+    for i in range(tempi):
+        if mass[i] > mass[best]:
+            best = i
+    # The mean of the tempi around the best: finer than the grid.
+    weight, moment = np.float32(0.0), np.float32(0.0)
+    for i in range(max(0, best - 2), min(tempi, best + 3)):
+        weight += mass[i]
+        moment += mass[i] * np.float32(period[i])
+    turn = moment / max(weight, np.float32(1e-20))
+    first = int(max(0.0, clock[1] + SEPARATION * turn - clock[0]))
+    longest = len(density) - 1
+    if first >= longest - 2:
+        first = 0
+    place, share, centre = window_peak(density, HALF_WINDOW, first, min(longest, first + int(1.25 * turn)))
+    out[0] = centre
+    out[1] = share / total
+    out[2] = turn
+    out[3] = 1.0 / (1.0 + np.exp(-max(logits[0], logits[1])))
