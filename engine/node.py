@@ -168,8 +168,12 @@ class HopNode(Node):
             raise ValueError(f"hop {hop} is longer than the window {window}; samples would be skipped")
         self._window, self._hop = window, hop
         # Room for many quanta behind one window: the history moves to the front once in a while only.
-        room = max(4 * window, 16 * self.quantum)
-        self._history = np.zeros((audio.channels, window + room), np.float32)
+        quanta = max(16, -(-4 * window // self.quantum))
+        self._history = np.zeros((audio.channels, window + quanta * self.quantum), np.float32)
+        self._places = tuple(
+            self._history[:, end : end + self.quantum]
+            for end in range(window, self._history.shape[1], self.quantum)
+        )
         self._rewind()
         return FramesFormat(
             rate=audio.rate,
@@ -190,6 +194,7 @@ class HopNode(Node):
     def _rewind(self) -> None:
         self._history[:, : self._window] = 0.0
         self._end = self._window  # where the next sample goes
+        self._place = 0  # the same, counted in quanta
         self._due = self._window + self._hop  # end of the next window
         self._index = 0
 
@@ -204,21 +209,24 @@ class HopNode(Node):
         self._due = self._end + self._hop - stop % self._hop
 
     def process(self) -> None:
-        block = self._audio
-        quantum = block.shape[1]
-        history = self._history
-        if self._end + quantum > history.shape[1]:
-            shift = self._end - self._window
-            history[:, : self._window] = history[:, shift : self._end]
-            self._end -= shift
-            self._due -= shift
-        history[:, self._end : self._end + quantum] = block
-        self._end += quantum
-        while self._due <= self._end:
-            window = history[:, self._due - self._window : self._due]
+        if self._place == len(self._places):
+            self._move_up()
+        self._places[self._place][...] = self._audio
+        self._place += 1
+        self._end = end = self._end + self.quantum
+        due, hop = self._due, self._hop
+        while due <= end:
+            window = self._history[:, due - self._window : due]
             self.step(window, *[sink.push(self._index) for sink in self._sinks])
             self._index += 1
-            self._due += self._hop
+            self._due = due = due + hop
+
+    def _move_up(self) -> None:
+        """The last window goes to the front of the history."""
+        shift = self._end - self._window
+        self._history[:, : self._window] = self._history[:, shift : self._end]
+        self._place, self._end = 0, self._window
+        self._due -= shift
 
     def step(self, *args: Any, **kwargs: Any) -> None:
         """Called as step(window, frame...): a view (channels, window) float32, then a slot per FramesOut."""
@@ -258,8 +266,12 @@ class FrameNode(Node):
                 self.step(first.slots[k], sinks[0].push(index))
             return
         # Only frames that all sources have: after a gap, or behind a failed node, some may have fewer.
-        begin = max([source.first for source in sources])
-        end = min([source.first + source.count for source in sources])
+        begin, end = first.first, first.first + first.count
+        for source in sources:
+            if source.first > begin:
+                begin = source.first
+            if source.first + source.count < end:
+                end = source.first + source.count
         for index in range(begin, end):
             self.index = index
             self.time = origin + index * hop

@@ -46,11 +46,11 @@ class Frames:
 
     def push(self, index: int) -> Array:
         """The slot to write frame `index` into. Called by the node that owns the output."""
-        if self.count == 0:
+        count = self.count
+        if count == 0:
             self.first = index
-        slot = self.slots[self.count]
-        self.count += 1
-        return slot
+        self.count = count + 1
+        return self.slots[count]
 
     def clear(self) -> None:
         """Forget the frames of the last quantum."""
