@@ -43,7 +43,7 @@ class Bars:
         self.belief /= self.belief.sum()
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit("void(float64, float32[::1], float64[::1], int64[::1])", nogil=True, cache=True)
 def bars_observe(logit, table, belief, place):  # type: ignore[no-untyped-def]
     at = (min(1.9, max(-8.9, logit)) + 9.0) * 2.0
     low = int(at)
@@ -57,7 +57,7 @@ def bars_observe(logit, table, belief, place):  # type: ignore[no-untyped-def]
         belief[i] /= total
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit("int64(float64[::1], float64[::1], float64[::1], int64[::1])", nogil=True, cache=True)
 def bars_advance(belief, moved, prior, meter):  # type: ignore[no-untyped-def]
     start, best = 0, 0
     while start < len(belief):
