@@ -25,13 +25,17 @@ from engine.preset import PresetSource
 
 _PRESET = """
 preset = 1
-wires = ["input -> onsets.audio"]
+wires = ["input -> onsets.audio", "input -> metronome.audio"]
 [nodes.onsets]
 type = "onsets"
-[sinks.out]
+[nodes.metronome]
+type = "metronome"
+"""
+_SINK = """
+[sinks.out{number}]
 type = "lines"
-from = ["onsets.events", "onsets.level"]
-path = "{path}"
+from = ["onsets.events", "metronome.beats", "onsets.level"]
+path = "{path}{number}"
 """
 _PLUGIN = Path(__file__).parents[1] / "live" / "show_plugin.py"
 
@@ -88,7 +92,9 @@ def measure(source: PresetSource, backend: str, minutes: float, load: int) -> di
         "jitter ms": round(end.jitter, 3),
         "overload": end.entered,
         "quantum p99 us": round(end.loads["quantum"][2], 1),
-        "sinks late p99 ms": {id: round(sink.late_p99, 2) for id, sink in end.sinks.items()},
+        "sinks late p50 ms": round(max(sink.late_p50 for sink in end.sinks.values()), 3),
+        "sinks late p99 ms": round(max(sink.late_p99 for sink in end.sinks.values()), 3),
+        "sinks late max ms": round(max(sink.late_max for sink in end.sinks.values()), 2),
         "dropped": sum(sink.dropped for sink in end.sinks.values()),
         "set-up": [step for step in steps if "priority" in step or "memory" in step],
     }
@@ -105,7 +111,8 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "show.toml"
-        path.write_text(_PRESET.format(path=f"{folder}/lines"))
+        sinks = (_SINK.format(path=f"{folder}/lines", number=number) for number in range(5))
+        path.write_text(_PRESET + "".join(sinks))
         source = PresetSource(str(path), (), (str(_PLUGIN),))
         if arguments.preset:
             source = PresetSource(arguments.preset)
@@ -122,10 +129,11 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait(10)
-    shown = ["backend", "load", "minutes", "wake p50 ms", "wake p99 ms", "wake max ms", "lost blocks", "gaps"]
-    print(" | ".join(f"{key:>11}" for key in shown))
+    shown = ["backend", "load", "minutes", "wake p50 ms", "wake p99 ms", "wake max ms", "lost blocks"]
+    shown += ["sinks late p50 ms", "sinks late p99 ms"]
+    print(" | ".join(f"{key:>{max(len(key), 7)}}" for key in shown))
     for row in rows:
-        print(" | ".join(f"{row[key]!s:>11}" for key in shown))
+        print(" | ".join(f"{row[key]!s:>{max(len(key), 7)}}" for key in shown))
     target = Path("build/benchmarks/live.json")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps({"cores": os.cpu_count(), "load": os.getloadavg(), "rows": rows}, indent=1))

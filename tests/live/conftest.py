@@ -41,10 +41,10 @@ def music(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def show(tmp_path: Path) -> Build:
-    """Builds a preset of the test nodes: show(sink lines for [sinks.out]..., extra TOML)."""
+    """Builds a preset of the test nodes with more TOML and wires."""
 
-    def build(extra: str = "", *, slow: bool = False) -> PresetSource:
-        wires = '"input -> onsets.audio"' + (', "input -> slow.audio"' if slow else "")
+    def build(extra: str = "", *, slow: bool = False, wires: str = "") -> PresetSource:
+        wires = ", ".join(filter(None, ['"input -> onsets.audio"', wires, slow * '"input -> slow.audio"']))
         text = f'preset = 1\nwires = [{wires}]\n[nodes.onsets]\ntype = "onsets"\n'
         if slow:
             text += '[nodes.slow]\ntype = "slow"\n'

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.deferred import DeferredNode
-from engine.node import AudioIn, EventsFormat, EventsOut, FramesOut, HopNode, Param
+from engine.node import AudioIn, AudioNode, AudioOut, EventsFormat, EventsOut, FramesOut, HopNode, Node, Param
 from engine.sink import Sink
 
 
@@ -73,6 +73,49 @@ class Slow(DeferredNode):
     def publish(self, result):
         self.count += 1
         self.sums.emit("sum", self.clock.stop, key=self.count, value=result)
+
+
+class Hog(AudioNode):
+    """Takes twice the time there is, when live and loud; with `lean` it can do without."""
+
+    audio = AudioIn("audio")
+    out = AudioOut("the same")
+    lean = Param(False, help="whether quality level 1 costs nothing")
+    quality_levels = 2
+
+    def prepare(self, audio):
+        self.level = 0
+        return audio
+
+    def reset(self):
+        self.level = 0
+
+    def set_quality(self, level):
+        self.level = level
+
+    def step(self, audio, out):
+        out[:] = audio
+        if self.live and not (self.lean and self.level):
+            time.sleep(2 * self.quantum / self.rate)
+
+
+class Metronome(Node):
+    """Foretells a beat every quarter of a second, a tenth of a second ahead."""
+
+    audio = AudioIn("audio, not heard")
+    beats = EventsOut("beats", kinds={"beat": "bpm"})
+
+    def prepare(self, audio):
+        self.count = 0
+        return EventsFormat(audio.rate, (-audio.rate // 10, 0))
+
+    def reset(self):
+        self.count = 0
+
+    def process(self):
+        if self.clock.stop >= self.count * self.rate // 4:
+            self.count += 1
+            self.beats.emit("beat", self.clock.stop + self.rate // 10, key=self.count, bpm=240.0)
 
 
 class Lines(Sink):

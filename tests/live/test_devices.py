@@ -34,6 +34,28 @@ except FollowspotError as error:
 """
 
 
+_PROGRAM = """
+from engine.live.supervisor import Supervisor
+from engine.preset import PresetSource
+if __name__ == "__main__":
+    tell = lambda *words: print(*words, flush=True)
+    Supervisor({source!r}, device="system", record={record!r}, status=tell).run()
+    print("left")
+""".replace("{record!r}", "'{record}'")
+
+
+def _start_program(path: Path) -> subprocess.Popen[str]:
+    """A control process of its own, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        start_new_session=True,
+    )
+
+
 def _find(name: str) -> str:
     done = subprocess.run([sys.executable, "-c", _FIND, name], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
@@ -43,6 +65,57 @@ def _find(name: str) -> str:
 def test_devices_are_chosen_by_a_part_of_their_name(jack: subprocess.Popen[bytes]) -> None:
     assert _find("Jack Audio").startswith("system [JACK Audio Connection Kit], 2 channels, 48000 Hz")
     assert _find("systen") == "no input device 'systen'; did you mean 'system'?"
+
+
+@pytest.mark.parametrize("lean", ["true", "false"])
+def test_overload_degrades_or_skips_but_never_falls_behind(
+    jack: subprocess.Popen[bytes], show: Build, tmp_path: Path, lean: str
+) -> None:
+    source = show(
+        f'[nodes.hog]\ntype = "hog"\nlean = {lean}\n[sinks.out]\ntype = "lines"\n'
+        f'path = "{tmp_path / "out"}"\nfrom = ["onsets.events"]\n',
+        wires='"input -> hog.audio"',
+    )
+    events: list[Event] = []
+    with Supervisor(source, device="system", record=tmp_path / "session", events=events.append) as supervisor:
+        time.sleep(3.0)
+        snapshot = supervisor.snapshot()
+    assert snapshot.entered["degrade"] > 0
+    assert snapshot.line is not None
+    sounding = (snapshot.ns - snapshot.line[1]) / snapshot.line[2] + snapshot.line[0]
+    assert sounding - snapshot.position < 0.5 * RATE
+    gaps = [event for event in events if event.kind == "gap"]
+    if lean == "true":
+        assert snapshot.entered["skip"] == 0
+        assert not gaps
+    else:
+        assert snapshot.entered["skip"] > 0
+        assert gaps
+    again: list[Event] = []
+    replay(tmp_path / "session", again.append)
+    assert again == events
+
+
+def test_a_session_outlives_the_death_of_both_processes(
+    jack: subprocess.Popen[bytes], show: Build, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM.format(source=show(), record=tmp_path / "session"))
+    running = _start_program(tmp_path / "program.py")
+    assert running.stdout is not None
+    engine = 0
+    for line in running.stdout:
+        if line.startswith("engine running process"):
+            engine = int(line.split()[-1])
+            break
+    time.sleep(1.5)
+    running.kill()  # only the control process: the engine has to notice
+    running.communicate(timeout=20)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{engine}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{engine}").exists()
+    session = Session.open(tmp_path / "session")
+    assert len(list(session.items(session.takes[0]))) > RATE / 256
 
 
 @pytest.mark.parametrize("backend", ["numba", "python"])
@@ -132,26 +205,8 @@ def test_a_device_that_goes_away_comes_back_with_a_gap(
 
 
 def test_ctrl_c_ends_it_cleanly(jack: subprocess.Popen[bytes], show: Build, tmp_path: Path) -> None:
-    source = show()
-    program = (
-        "import sys\n"
-        "from engine.live.supervisor import Supervisor\n"
-        "from engine.preset import PresetSource\n"
-        "if __name__ == '__main__':\n"
-        f"    Supervisor({source!r}, device='system', record={str(tmp_path / 'session')!r},\n"
-        "        status=lambda *words: print(*words, flush=True)).run()\n"
-        "    print('left')\n"
-    )
-    (tmp_path / "program.py").write_text(program)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    running = subprocess.Popen(
-        [sys.executable, tmp_path / "program.py"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
+    (tmp_path / "program.py").write_text(_PROGRAM.format(source=show(), record=tmp_path / "session"))
+    running = _start_program(tmp_path / "program.py")
     assert running.stdout is not None
     for line in running.stdout:
         if line.startswith("engine running"):

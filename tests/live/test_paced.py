@@ -133,6 +133,9 @@ def test_parameters_change_live_and_in_the_replay(show: Build, music: Path, tmp_
     again: list[Event] = []
     replay(tmp_path / "session", again.append)
     assert again == events
+    paced: list[Event] = []
+    Supervisor(show(), replay=tmp_path / "session", events=paced.append).run()
+    assert paced == events
 
 
 def test_late_deferred_work_is_replayed(show: Build, music: Path, tmp_path: Path) -> None:
