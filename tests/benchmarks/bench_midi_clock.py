@@ -10,22 +10,20 @@ interval row is the distance of each interval from the median one.
 
 import argparse
 import json
-import os
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from engine.events import Event
+from engine.live.realtime import SINK_PRIORITY, raise_priority
 from nodes.outputs.midi_clock import MidiClock
 from tests.live.midi import PERIOD, RATE, Receiver, jack_server
 
 
 def drive(sink, seconds, bpm, seed=0):
     """Tell the sink beats and let it tick, for `seconds`; returns the lateness of each call in ns."""
-    with suppress(PermissionError):  # as the live path does where it may
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
+    raise_priority(SINK_PRIORITY)  # as the dispatcher does
     rng = np.random.default_rng(seed)
     period = 60e9 / bpm
     begun = time.monotonic_ns()
