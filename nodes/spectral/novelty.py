@@ -39,10 +39,11 @@ class Novelty(FrameNode):
         starts[0] = 1  # without DC
         self._edges = np.unique(np.append(starts, len(frequencies))).astype(np.int64)
         count = len(self._edges) - 1
-        self._gain = full_scale(frequencies)
+        self._full_scale = full_scale(frequencies)
+        self.changed("compression")
         self._past = np.zeros((round(self.average * magnitude.frame_rate), count), np.float32)
         self._sums = np.zeros(count, np.float64)
-        self._before = np.zeros(len(frequencies), np.float32)
+        self._before = np.ones(len(frequencies), np.float32)
         self._state = np.zeros(2, np.int64)
         low = tuple(float(frequencies[k]) for k in self._edges[:-1])
         return {
@@ -50,16 +51,19 @@ class Novelty(FrameNode):
             "bands": same_grid(magnitude, shape=(count,), labels=low),
         }
 
+    def changed(self, name: str) -> None:
+        self._gain = self._full_scale * np.float32(self.compression)
+
     def reset(self) -> None:
         self._past[:] = 0.0
         self._sums[:] = 0.0
-        self._before[:] = 0.0
+        self._before[:] = 1.0
         self._state[:] = 0
 
     def step(self, magnitude: np.ndarray, novelty: np.ndarray, bands: np.ndarray) -> None:
-        gain = self._gain * np.float32(self.compression)
-        flux(magnitude, gain, self._edges, self._before, self._past, self._sums, self._state, bands)
-        bands.mean(out=novelty)
+        novelty[...] = flux(
+            magnitude, self._gain, self._edges, self._before, self._past, self._sums, self._state, bands
+        )
 
     @classmethod
     def test_inputs(cls, graph):

@@ -7,23 +7,27 @@ import numpy as np
 
 
 @nb.njit(
-    "void(float32[::1], float32, int64[::1], float32[::1], float32[:, ::1], float64[::1], int64[::1],"
+    "float32(float32[::1], float32, int64[::1], float32[::1], float32[:, ::1], float64[::1], int64[::1],"
     "float32[::1])",
     nogil=True,
     cache=True,
 )
 def flux(magnitude, gain, edges, before, past, sums, state, bands):
-    """One frame. `state`: place in `past`, frames heard."""
+    """One frame; returns the mean of the bands. `state`: place in `past`, frames heard."""
     place, heard = state[0], state[1]
     memory = len(past)
     for b in range(len(bands)):
-        rise = nb.float32(0.0)
+        # The sum of max(0, log y - log before) is the logarithm of the product of max(1, y / before): one
+        # logarithm for 16 bins, whose product stays far below the largest float64.
+        total, product = 0.0, 1.0
         for k in range(edges[b], edges[b + 1]):
-            y = np.log(nb.float32(1.0) + gain * magnitude[k])
-            change = y - before[k]
+            y = nb.float32(1.0) + gain * magnitude[k]
+            product *= max(nb.float32(1.0), y / before[k])
             before[k] = y
-            if change > 0:
-                rise += change
+            if k & 15 == 15:
+                total += np.log(product)
+                product = 1.0
+        rise = nb.float32(total + np.log(product))
         # The first frame rises out of nothing: that is the start of the stream, not an onset.
         rise = rise / nb.float32(edges[b + 1] - edges[b]) if heard > 0 else nb.float32(0.0)
         bands[b] = rise
@@ -39,3 +43,7 @@ def flux(magnitude, gain, edges, before, past, sums, state, bands):
                 sums[b] += past[n, b]
         state[0] = (place + 1) % memory
     state[1] = heard + 1
+    mean = nb.float32(0.0)
+    for b in range(len(bands)):
+        mean += bands[b]
+    return mean / nb.float32(len(bands))
