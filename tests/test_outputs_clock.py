@@ -131,6 +131,23 @@ def test_a_jump_of_phase_relocks_on_a_sixteenth():
     assert abs(beat_errors(sent, second[4:-6])).max() < 2e-3 * S
 
 
+def test_bars_of_the_song_begin_on_downbeats():
+    """Start comes on a downbeat; after a jump the bars of the song are those of the music again."""
+    first = steady(120, S, 20 * S)
+    beats = [(*beat, (n + 1) % 4 + 1, 4) for n, beat in enumerate(first)]  # begins on the second of a bar
+    second = [(at + 0.2 * S, bpm) for at, bpm in steady(120, 20 * S, 40 * S)]
+    beats += [(*beat, (n + 3) % 4 + 1, 4) for n, beat in enumerate(second)]  # and goes on with the last
+    sent = play(TickOscillator(), beats, 38 * S)
+    started = next(at for at, message in sent if message == TICK)
+    assert started == pytest.approx(first[3][0], abs=1e6)
+    words = [(at, message) for at, message in sent if message != TICK]
+    assert [message[0] for _, message in words] == [0xFA, 0xFC, 0xF2, 0xFB]
+    pointer = words[2][1][1] + 128 * words[2][1][2]
+    tick = next(at for at, message in sent if message == TICK and at > words[3][0])
+    sixteenths = round((tick - second[1][0]) / (0.125 * S))  # from a downbeat
+    assert (pointer - sixteenths) % 16 == 0
+
+
 @pytest.mark.parametrize("policy", ["run", "stop", "freeze"])
 def test_silence(policy):
     beats = steady(120, S, 11 * S)

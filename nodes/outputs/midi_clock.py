@@ -12,7 +12,8 @@ from nodes.outputs.tick_oscillator import TickOscillator
 class MidiClock(Sink):
     """Sends MIDI clock from a phase-locked oscillator that beats steer; no tick is sent per detection.
 
-    Start goes out before the first beat after lock-in, then 24 ticks a beat. Where the music jumps, the
+    Start goes out before the first downbeat after lock-in (before the first beat, if the tracker tells no
+    bars), then 24 ticks a beat. Where the music jumps, the
     clock stops, sends the song position of a sixteenth ahead, and continues on it. When there is nothing
     to follow (an event "silence", or "state" whose `state` is "silent", "holding" or "lost", or no beat
     for `hold_after`), `hold` decides.
@@ -60,7 +61,9 @@ class MidiClock(Sink):
         due_ns -= int(self.latency_ms * 1e6)  # the time line of the wire, where ticks leave ahead
         if event.kind == "beat":
             self._last_beat = due_ns
-            self._oscillator.observe(due_ns, event.values.get("bpm", 0.0))
+            values = event.values
+            bpm, place, meter = values.get("bpm", 0.0), values.get("beat", 0), values.get("meter", 0)
+            self._oscillator.observe(due_ns, bpm, place, meter)
         elif event.kind == "silence" or event.values.get("state") in ("silent", "holding", "lost"):
             self._oscillator.hold()
 

@@ -69,12 +69,19 @@ class TickOscillator:
     _next_ns: float = math.inf
     _sent_ns: float = -math.inf
     _nominal_ns: float = 0.0
+    _downbeat: int = 0  # a downbeat's number on the line
+    _meter: int = 1  # 1: no bars are known
     _frozen: float | None = None  # position of the song when the transport was held
 
-    def observe(self, at_ns: float, bpm: float = 0.0) -> None:
-        """A beat falls at `at_ns`, in the past or the future; `bpm` as told by the tracker, or 0."""
+    def observe(self, at_ns: float, bpm: float = 0.0, place: int = 0, meter: int = 0) -> None:
+        """A beat falls at `at_ns`, in the past or the future.
+
+        `bpm` as told by the tracker, `place` in the bar from 1, `meter` beats in a bar; 0 where unknown.
+        """
         self.line.observe(at_ns, bpm)
         self.held = False
+        if place > 0 and meter > 0 and self.line.locked:
+            self._downbeat, self._meter = round(self.line.position(at_ns)) - (place - 1), meter
 
     def hold(self) -> None:
         """The tracker hears nothing to follow."""
@@ -126,14 +133,19 @@ class TickOscillator:
 
     def _aim(self, now_ns: float, out: list[Message]) -> None:
         ahead = self.line.position(now_ns + self.LOCATE_NS)
-        if not self._started:
-            self._cue = math.ceil(ahead) * SIXTEENTHS
+        if not self._started:  # on a downbeat
+            bars = math.ceil((ahead - self._downbeat) / self._meter)
+            self._cue = (self._downbeat + bars * self._meter) * SIXTEENTHS
             return
         self._cue = math.ceil(ahead * SIXTEENTHS)
         if self._frozen is not None:  # the song goes on where it was held, at the same place in the beat
             self.song = math.floor(self._cue / SIXTEENTHS - self._frozen)
             if self.while_held == "freeze":
                 out.append(STOP)
+        # Bars of the song begin on downbeats; half a bar at most is skipped or played again for that.
+        self.song += (self._downbeat - self.song + self._meter // 2) % self._meter - self._meter // 2
+        if self.song > self._cue / SIXTEENTHS:
+            self.song -= self._meter
         out.append(song_position(self._cue - self.song * SIXTEENTHS))
 
     @property

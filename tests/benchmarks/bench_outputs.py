@@ -4,8 +4,9 @@
 
 Six sinks run on the dispatcher's own threads: OSC, Art-Net, WLED, OS2L, an OSC sink whose receiver is dead
 and an OS2L sink whose program accepts and never reads. Beats fall due by a stream clock, four a second; a
-process of its own receives and stamps what arrives. Lateness is arrival minus the moment at which the beat was
-due. Then the OSC and OS2L receivers die and come back, and the time until the first message after that is taken.
+process of its own receives and stamps what arrives. Lateness is arrival minus the moment at which the beat
+was due. Then the OSC and OS2L receivers die and come back, and the time until the first message after that
+is taken.
 """
 
 import argparse

@@ -39,7 +39,7 @@ class Show:
         if event.kind == "beat":
             self._line.observe(at_ns, event.values.get("bpm", 0.0))
         if event.kind == "downbeat" or (event.kind == "beat" and event.values.get("beat") == 1):
-            self._begin_bar(at_ns, event.values.get("meter", 4))
+            self._begin_bar(at_ns, event.values.get("meter") or 4)
         struck = [self._triggers[name] for name in names(event) if name in self._triggers]
         for trigger in struck:
             trigger.strike(at_ns)
