@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -15,17 +14,21 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 @dataclass(frozen=True)
 class Beat:
-    """A beat as it is shown: stream time in seconds, tempo in BPM, confidence 0 to 1."""
+    """A beat as it is shown: stream time in seconds, tempo in BPM, confidence 0 to 1, place in the bar."""
 
     time: float
     bpm: float
     confidence: float
+    place: str = ""
 
     @classmethod
     def of(cls, event: Event, rate: int) -> Beat:
         """The beat that an event tells of."""
         values = event.values
-        return cls(event.time / rate, float(values.get("bpm", 0.0)), float(values.get("confidence", 0.0)))
+        place = f"{values['beat']}/{values['meter']}" if values.get("meter") else ""
+        return cls(
+            event.time / rate, float(values.get("bpm", 0.0)), float(values.get("confidence", 0.0)), place
+        )
 
     def columns(self) -> str:
         """Seconds, BPM, confidence, between tabs."""
@@ -33,13 +36,14 @@ class Beat:
 
     def text(self) -> str:
         """One line for people."""
-        return f"{duration(self.time):>9}  {self.bpm:6.1f} BPM  {bar(self.confidence)} {self.confidence:.2f}"
+        sure = f"{bar(self.confidence)} {self.confidence:.2f}"
+        return f"{duration(self.time):>9}  {self.place:>4}  {self.bpm:6.1f} BPM  {sure}".rstrip()
 
 
 class BeatLine:
     """One line of a terminal that flashes with the beat, redrawn by `draw`."""
 
-    def __init__(self, stream: TextIO = sys.stdout) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._beats = 0
         self._last: Beat | None = None
@@ -58,8 +62,8 @@ class BeatLine:
         else:
             phase = min(1.0, max(0.0, (now - last.time) * last.bpm / 60))
             text = (
-                f"  {bar((1 - phase) ** 2)}  {last.bpm:6.1f} BPM  confidence {last.confidence:.2f}  "
-                f"beat {self._beats:<4} {duration(now)}"
+                f"  {bar((1 - phase) ** 2)} {last.place:>4}  {last.bpm:6.1f} BPM  "
+                f"confidence {last.confidence:.2f}  beat {self._beats:<4} {duration(now)}"
             )
         text += f"  {remark}" if remark else ""
         self._stream.write("\r" + text.ljust(self._length))

@@ -1,7 +1,8 @@
 """A short piece of the project's own: drums, bass and chords, synthesised from nothing, the same every time.
 
-Sixteen bars of four: chords alone, the band at 112 BPM, a break without drums, then the band again, faster,
-at 126 BPM. The true beat times come with it, so that the demo and the tests can say how well they were heard.
+Sixteen bars of four: chords and sticks, the band at 112 BPM, a break without drums, then the band again,
+faster, at 126 BPM. The true beat times come with it, so that the demo and the tests can say how well they
+were heard.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Samples = npt.NDArray[Any]
 
 #: (bars, tempo in BPM, what plays)
 SECTIONS = (
-    (2, 112.0, "chords"),
+    (2, 112.0, "chords sticks"),
     (6, 112.0, "chords bass drums"),
     (2, 112.0, "chords bass"),
     (6, 126.0, "chords bass drums"),
@@ -64,6 +65,7 @@ def compose(rate: int = 44100) -> Piece:
             beats += [now + k * beat for k in range(4)]
             now += 4 * beat
             bar += 1
+    beats.append(now)
     band.hit(now, band.kick, 0.9)
     for note in CHORDS[0][1]:
         band.hit(now, band.tone(note, 2.5, decay=1.0), 0.11)
@@ -80,6 +82,7 @@ class _Band:
         self.mix = np.zeros(60 * rate)
         self.noise = np.random.default_rng(12)
         self.kick, self.snare, self.hat = self._kick(), self._snare(), self._hat()
+        self.stick = self._stick()
 
     def play_bar(self, start: float, beat: float, bar: int, parts: list[str]) -> None:
         """One bar of four beats of `beat` seconds each."""
@@ -92,6 +95,9 @@ class _Band:
             for eighth, octave in ((0, 0), (3, 0), (4, 12), (7, 0)):
                 note = root + octave
                 self.hit(start + eighth * beat / 2, self.tone(note, beat / 2, decay=3.0, bright=6), 0.28)
+        if "sticks" in parts:
+            for at in range(4):
+                self.hit(start + at * beat, self.stick, 0.35)
         if "drums" in parts:
             for at in (0.0, 1.5, 2.0) if bar % 2 else (0.0, 2.0, 2.75):
                 self.hit(start + at * beat, self.kick, 0.85)
@@ -132,3 +138,7 @@ class _Band:
         t = np.arange(round(0.06 * self.rate)) / self.rate
         noise = np.diff(np.diff(self.noise.standard_normal(len(t) + 2)))  # the top of the spectrum only
         return 0.4 * noise * np.exp(-t * 70)
+
+    def _stick(self) -> Samples:
+        t = np.arange(round(0.05 * self.rate)) / self.rate
+        return (np.sin(2 * np.pi * 2400 * t) + 0.5 * np.sin(2 * np.pi * 3700 * t)) * np.exp(-t * 110)

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from apps.cli import VERBS, main
+from apps.demo_music import Piece, compose
 
 PLUGIN = str(Path(__file__).with_name("apps_plugin.py"))
 TICKER = """\
@@ -215,6 +216,61 @@ def test_ctrl_c_ends_a_live_run_well(preset, song):
     assert program.returncode == 0
     assert "Traceback" not in err
     assert len(out.splitlines()) < 9
+
+
+# ---- beats and the demo ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    """Fifteen seconds of the demo's music."""
+    piece = compose()
+    path = tmp_path_factory.mktemp("music") / "music.wav"
+    soundfile.write(path, piece.samples[: 15 * piece.rate], piece.rate)
+    return str(path)
+
+
+def test_beats_in_a_pipe_are_columns(music, capsys):
+    assert main(["beats", music]) == 0
+    out, err = capsys.readouterr()
+    rows = np.array([[float(cell) for cell in line.split("\t")] for line in out.splitlines()])
+    assert len(rows) > 20
+    assert np.median(rows[:, 1]) == pytest.approx(112, abs=1)
+    assert np.all((rows[:, 2] >= 0) & (rows[:, 2] <= 1))
+    assert re.search(r"\d+ beats in 0:15.0, median 11[12]\.\d BPM", err)
+
+
+def test_beats_as_json(music, capsys):
+    assert main(["beats", music, "--json"]) == 0
+    beats = [event for event in events(capsys.readouterr().out) if event["kind"] == "beat"]
+    assert {"time", "emitted", "bpm", "confidence"} <= set(beats[0])
+
+
+def test_beats_for_people(music, monkeypatch, capsys):
+    monkeypatch.setattr("apps.beats.is_terminal", lambda stream: True)
+    assert main(["beats", music]) == 0
+    assert re.search(r"^ +0:10\.\d .* 11[12]\.\d BPM  █+", capsys.readouterr().out, re.M)
+
+
+def test_demo_hears_its_music(capsys):
+    assert main(["demo", "--offline"]) == 0
+    out, err = capsys.readouterr()
+    heard, there = re.search(r"It heard (\d+) of (\d+) beats within 70 ms", err).groups()
+    assert int(there) == 65
+    assert int(heard) >= 60
+    assert len(out.splitlines()) >= int(heard)
+
+
+def test_demo_at_its_own_pace_shows_a_line(monkeypatch, capsys):
+    piece = compose()
+    short = Piece(piece.rate, piece.samples[: 4 * piece.rate], piece.beats[:7], piece.downbeats[:2])
+    monkeypatch.setattr("apps.demo.compose", lambda rate: short)
+    monkeypatch.setattr("apps.demo.is_terminal", lambda stream: True)
+    monkeypatch.setattr("apps.demo.loudspeaker", lambda mix, rate: None)
+    begun = time.monotonic()
+    assert main(["demo"]) == 0
+    assert time.monotonic() - begun > 4.0
+    assert re.search(r"11[123]\.\d BPM", capsys.readouterr().out)
 
 
 # ---- looking at presets ---------------------------------------------------------------------------

@@ -45,8 +45,33 @@ def test_onsets_to_midi(piece):
     assert all(event.emitted - event.time < 0.05 * 44100 for event in events)
 
 
+def test_beats_are_heard_and_foretold(piece):
+    events = run("beats", piece.samples)
+    beats = times(events, "beat")
+    assert share_heard(piece.beats[piece.beats > 5], beats, 0.07) >= 0.95
+    said = np.array([event.time - event.emitted for event in events if event.kind == "beat"]) / 44100
+    assert np.mean(said > 0) > 0.9
+    tempi = [event.values["bpm"] for event in events if event.kind == "beat"]
+    assert np.median(tempi[10:25]) == pytest.approx(112, abs=1)
+    assert np.median(tempi[-20:]) == pytest.approx(126, abs=1)
+
+
+def test_beats_to_show_says_the_same_as_beats(piece):
+    part = piece.samples[: 10 * 44100]
+    assert run("beats_to_show", part) == run("beats", part)
+
+
+@pytest.mark.parametrize("seconds", [3.0, 9.777, 21.9])
+def test_truncated_music_gives_the_same_beats_so_far(piece, seconds):
+    """Causality of the whole preset: what was said before the cut does not depend on what comes after."""
+    cut = round(seconds * 44100 / 256) * 256
+    whole, part = run("beats", piece.samples), run("beats", piece.samples[:cut])
+    assert len(part) > 3
+    assert whole[: len(part)] == part
+
+
 def test_the_demos_music_is_the_same_every_time(piece):
     again = compose()
     assert again.samples.tobytes() == piece.samples.tobytes()
-    assert len(piece.beats) == 64
+    assert len(piece.beats) == 65
     assert np.abs(piece.samples).max() == pytest.approx(0.8)
