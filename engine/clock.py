@@ -91,11 +91,11 @@ class StreamClock:
 class CaptureTime:
     """The host time at which a block's first sample was at the converter, out of what PortAudio says.
 
-    Its ADC times give the age of a block at its arrival. They are believed as long as they are
-    plausible: not zero, not frozen, not going back, and no age that wanders off while blocks
-    arrive steadily (PortAudio issues 121, 531, 586, 850; PulseAudio's age falls from 210 ms to 0 within a second).
-    For a fault now and then the last age holds; after twenty the ages are given up for good, and a block is
-    as old as it is long.
+    Its ADC times give the age of a block at its arrival. They are believed as long as they are plausible:
+    not zero, not frozen, not going back, and no age that wanders off while blocks arrive steadily (PortAudio
+    issues 121, 531, 586, 850; PulseAudio's age falls from 210 ms to 0 within a second). For a fault now
+    and then the last age holds; after twenty the ages are given up for good, and a block is as old as
+    it is long.
 
     Attributes
     ----------

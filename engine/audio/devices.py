@@ -45,6 +45,11 @@ def refresh() -> None:
     sounddevice._initialize()
 
 
+def shut() -> None:
+    """Let go of the sound system, when no stream is open: a sound server is told that we leave."""
+    _sounddevice()._terminate()
+
+
 def input_devices() -> list[Device]:
     """All devices that sound can come from."""
     sounddevice = _sounddevice()

@@ -253,11 +253,15 @@ class DeviceInput:
             self._retry_later()
 
     def close(self) -> None:
+        closing = threading.Thread(target=self._shut, daemon=True)
+        closing.start()
+        closing.join(self.CLOSING)
+
+    def _shut(self) -> None:
         if self._stream is not None:
-            closing = threading.Thread(target=self._stream.close, daemon=True)
-            closing.start()
-            closing.join(self.CLOSING)
+            self._stream.close()
             self._stream = None
+        devices.shut()
 
     # Reading.
 

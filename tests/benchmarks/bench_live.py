@@ -3,9 +3,10 @@
     python -m tests.benchmarks.bench_live --minutes 10
 
 Runs a preset from JACK's dummy driver (48 kHz, period 256, so the resampler is in the way) in the engine
-process, while one process per `--load` computes without pause. Lost input is what the engine declared
-as gaps, checked against the clock: samples consumed plus what is still on its way must equal the
-time that has passed. Writes build/benchmarks/live.json.
+process with five sinks, while in some rows another process computes without pause. Lost input is what
+the engine declared as gaps, in blocks of the device. jackd says whether its own clock was late
+("driver late") or the callback was not run in time ("client late"); "stolen ms" is what a hypervisor took.
+Writes build/benchmarks/live.json.
 """
 
 from __future__ import annotations
@@ -47,17 +48,24 @@ def _burn() -> None:
             value = value * 1.0000001 % 10.0
 
 
-def _start_jack(name: str) -> subprocess.Popen[bytes]:
+def _start_jack(name: str, log: Path) -> subprocess.Popen[bytes]:
     command = ["jackd", "-R", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output)
     time.sleep(1.0)
     if server.poll() is not None:
         raise SystemExit("jackd does not start in real-time mode")
     return server
 
 
-def measure(source: PresetSource, backend: str, minutes: float, load: int) -> dict[str, Any]:
-    """One run; the figures as a table's row."""
+def _stolen() -> int:
+    """Milliseconds that the hypervisor has taken from this machine so far, over all cores (Linux)."""
+    return int(Path("/proc/stat").read_text().split()[8]) * 10
+
+
+def measure(source: PresetSource, backend: str, minutes: float, load: int, log: Path) -> dict[str, Any]:
+    """One run; the figures as a table's row. `log`: what jackd prints."""
+    before, stolen = log.read_text(), _stolen()
     burning = [multiprocessing.Process(target=_burn, daemon=True) for _ in range(load)]
     for process in burning:
         process.start()
@@ -75,6 +83,7 @@ def measure(source: PresetSource, backend: str, minutes: float, load: int) -> di
     sample, ns, period = end.line
     behind = sample + (end.ns - ns) / period - end.position
     blocks = end.lost / 256 * 48000 / 44100
+    said = log.read_text()[len(before) :]
     return {
         "backend": backend,
         "load": load,
@@ -86,6 +95,9 @@ def measure(source: PresetSource, backend: str, minutes: float, load: int) -> di
         "lost blocks": round(blocks),
         "gaps": end.gaps,
         "device xruns": end.xruns,
+        "driver late": said.count("Process XRun"),
+        "client late": said.count("was not finished") + said.count("not run"),
+        "stolen ms": _stolen() - stolen,
         "restarts": supervisor.restarts,
         "behind ms": round(behind / 44.1, 1),
         "clock ppm": round(end.ppm, 1),
@@ -116,7 +128,8 @@ def main() -> None:
         source = PresetSource(str(path), (), (str(_PLUGIN),))
         if arguments.preset:
             source = PresetSource(arguments.preset)
-        server = _start_jack(name)
+        log = Path(folder) / "jackd"
+        server = _start_jack(name, log)
         try:
             for backend, load, minutes in (
                 ("numba", 0, arguments.others),
@@ -124,13 +137,13 @@ def main() -> None:
                 ("python", 1, arguments.others),
                 ("numba", 1, arguments.minutes),
             ):
-                rows.append(measure(source, backend, minutes, load))
+                rows.append(measure(source, backend, minutes, load, log))
                 print(json.dumps(rows[-1], indent=1))
         finally:
             server.terminate()
             server.wait(10)
     shown = ["backend", "load", "minutes", "wake p50 ms", "wake p99 ms", "wake max ms", "lost blocks"]
-    shown += ["sinks late p50 ms", "sinks late p99 ms"]
+    shown += ["driver late", "client late", "stolen ms", "sinks late p50 ms", "sinks late p99 ms"]
     print(" | ".join(f"{key:>{max(len(key), 7)}}" for key in shown))
     for row in rows:
         print(" | ".join(f"{row[key]!s:>{max(len(key), 7)}}" for key in shown))
