@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         if isinstance(playback, SilentPlayback):
             note("\n(there is no loudspeaker here, so it played in silence)")
     demo.end()
-    note("\n" + score(piece, demo.times))
+    note("\n" + score(piece, demo.times, demo.leads))
     note("\nNow your own music:\n  followspot beats song.wav\n  followspot beats mic")
 
 
@@ -67,6 +67,7 @@ class Demo:
         self.rate = piece.rate
         self.mix = 0.7 * piece.samples
         self.times: list[float] = []
+        self.leads: list[float] = []  # seconds by which each beat was said before it fell
         self._seconds = piece.seconds
         self._waiting: list[Beat] = []
         self._line = BeatLine(sys.stdout) if shown else None
@@ -79,6 +80,7 @@ class Demo:
             return
         beat = Beat.of(event, self.rate)
         self.times.append(beat.time)
+        self.leads.append((event.time - event.emitted) / self.rate)
         place = self.mix[event.time : event.time + len(self._click)]
         place += self._click[: len(place)]
         if self._line is None:
@@ -171,7 +173,7 @@ def paced(
         yield block
 
 
-def score(piece: Piece, heard: list[float]) -> str:
+def score(piece: Piece, heard: list[float], leads: list[float]) -> str:
     """How well the beats were heard, in words."""
     if not heard:
         return f"It heard none of the {len(piece.beats)} beats."
@@ -187,4 +189,5 @@ def score(piece: Piece, heard: list[float]) -> str:
             f"the first {first:.1f} s after the music began"
         )
     more = len(times) - hits.sum()
-    return text + (f", and {more} that were not there." if more else ".")
+    text += f", and {more} that were not there.\n" if more else ".\n"
+    return text + f"Half of them were said {np.median(leads) * 1000:.0f} ms or more before they fell."

@@ -48,7 +48,7 @@ def test_onsets_to_midi(piece):
 def test_beats_are_heard_and_foretold(piece):
     events = run("beats", piece.samples)
     beats = times(events, "beat")
-    assert share_heard(piece.beats[piece.beats > 5], beats, 0.07) >= 0.95
+    assert share_heard(piece.beats[piece.beats > 5], beats, 0.07) >= 0.9
     said = np.array([event.time - event.emitted for event in events if event.kind == "beat"]) / 44100
     assert np.mean(said > 0) > 0.9
     tempi = [event.values["bpm"] for event in events if event.kind == "beat"]
