@@ -1,0 +1,39 @@
+"""Say what is being played, where in it, how fast and in which key.
+
+The library is made by `followspot library add`. A file runs as fast as the machine can; live sound until
+Ctrl-C. Events: match (this is it; twice a second and more), position, candidate, jump, lost, unknown.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from apps import run as run_verb
+from apps.controls import LISTEN
+from apps.library import DEFAULT
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--library", metavar="DIR", default=DEFAULT, help="folder of the library (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--input",
+        metavar="FILE|mic|NAME",
+        help="a sound file, `mic`, or a part of the name of an input device",
+    )
+    pace = parser.add_mutually_exclusive_group()
+    pace.add_argument("--offline", action="store_true", help="a file as fast as possible (the default)")
+    pace.add_argument("--realtime", action="store_true", help="a file at its own pace")
+    parser.add_argument(
+        "--events", metavar="OUT.jsonl", default="-", help="where the events go (default: stdout)"
+    )
+    parser.add_argument("--one-key", action="store_true", help="look for no transpositions: 12 times cheaper")
+    parser.set_defaults(preset="identify", plugins=[], record=None, listen=LISTEN)
+
+
+def run(args: argparse.Namespace) -> None:
+    args.overrides = [f"match.library={args.library}"]
+    if args.one_key:
+        args.overrides.append("match.transpose=false")
+    run_verb.run(args)

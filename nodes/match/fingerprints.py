@@ -1,0 +1,170 @@
+"""The landmark lane: which recording this is, by votes of peak pairs and triples on one alignment."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nodes.match.features import RATE
+from nodes.match.landmark_kernels import STEPS, strongest, votes
+from nodes.match.landmarks import FRAME_RATE, HOP, LEAST, QUERY_FAN, REACH, WINDOW, Constellation
+from nodes.match.segment import Segment
+
+Array = npt.NDArray[Any]
+
+#: Seconds of peaks that vote together.
+SPAN = 6.0
+#: The query is analysed so many times, each half a hop later than the one before.
+SHIFTS = 2
+#: Frames of the constellation that count as one alignment.
+WIDTH = 3
+#: How near to the edge of a frequency step both sides are tried.
+ROUNDING = 0.25
+#: Votes that are looked at in one update at most.
+_LIMIT = 1 << 17
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The query as it would be at the reference's speed and pitch.
+
+    Parameters
+    ----------
+    pitch : ratio by which the music lies above the reference.
+    speed : speed of the music against the reference.
+    """
+
+    pitch: float
+    speed: float
+
+
+def variants(reach: float = 0.1) -> tuple[Variant, ...]:
+    """As it is; a turntable that runs up to `reach` fast or slow; time stretched; pitch shifted."""
+    fine = [n / 50 for n in range(-round(reach * 50), round(reach * 50) + 1) if n]
+    coarse = [n / 30 for n in range(-round(reach * 30), round(reach * 30) + 1) if n]
+    return (
+        Variant(1.0, 1.0),
+        *(Variant(1.0 + x, 1.0 + x) for x in fine),
+        *(Variant(1.0, 1.0 + x) for x in coarse),
+        *(Variant(1.0 + x, 1.0) for x in coarse),
+    )
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """An alignment of the music with a recording.
+
+    Parameters
+    ----------
+    segment, document : numbers in the library's segments, and of the document in its segment.
+    seconds : of the recording that sound at the time of the update.
+    variant : pitch and speed.
+    votes : 1 for each pair of peaks, 3 for each triple.
+    """
+
+    segment: int
+    document: int
+    seconds: float
+    variant: Variant
+    votes: float
+
+
+class Fingerprints:
+    """Peaks of what sounds, looked up in all segments."""
+
+    def __init__(self, segments: Sequence[Segment], tried: Sequence[Variant]) -> None:
+        self._segments = tuple(segments)
+        self._starts = [
+            np.array([d.landmark_start for d in segment.documents], np.int64) for segment in self._segments
+        ]
+        self._tried = tuple(tried)
+        self._offsets = np.zeros(_LIMIT, np.int64)
+        self._weights = np.zeros(_LIMIT, np.float32)
+        self._best_offsets = np.zeros(2, np.int64)
+        self._best_weights = np.zeros(2, np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the music."""
+        self._pickers = [Constellation() for _ in range(SHIFTS)]
+        self._peaks: list[deque[tuple[float, float]]] = [deque() for _ in range(SHIFTS)]
+        self._tail = np.zeros(HOP, np.float32)
+        self._last = self._tried[0]
+        self.hops = 0
+
+    def push(self, hop: Array) -> None:
+        """Take HOP samples at 22,050 Hz."""
+        both = np.concatenate([self._tail, hop])
+        for n, (picker, peaks) in enumerate(zip(self._pickers, self._peaks, strict=True)):
+            late = n * HOP // SHIFTS  # this analysis is given what sounded `late` samples ago
+            frame, steps = picker.push(both[HOP - late : 2 * HOP - late])
+            peaks.extend((frame - late / HOP, float(step)) for step in steps)
+            while peaks and peaks[0][0] < frame - SPAN * FRAME_RATE:
+                peaks.popleft()
+        self._tail[:] = hop
+        self.hops += 1
+
+    def best(self, *, all_variants: bool = True) -> list[Alignment]:
+        """The alignments with most votes, one per variant and segment, best first.
+
+        all_variants : try all, or only the first and the one that was best last time.
+        """
+        tried = self._tried if all_variants else tuple(dict.fromkeys((self._tried[0], self._last)))
+        found = []
+        queries = [
+            (np.array([t for t, _ in peaks]), np.array([s for _, s in peaks], np.float32))
+            for peaks in self._peaks
+        ]
+        for number in range(len(self._segments)):
+            for variant in tried:
+                alignment = self._align(number, variant, queries)
+                if alignment is not None:
+                    found.append(alignment)
+        found.sort(key=lambda alignment: -alignment.votes)
+        if found:
+            self._last = found[0].variant
+        return found
+
+    def _align(self, number: int, variant: Variant, queries: list[tuple[Array, Array]]) -> Alignment | None:
+        segment = self._segments[number]
+        pitch = -STEPS * float(np.log2(variant.pitch))
+        count = 0
+        for times, steps in queries:
+            count = votes(
+                times,
+                steps,
+                QUERY_FAN,
+                LEAST,
+                REACH,
+                pitch,
+                variant.speed,
+                ROUNDING,
+                segment.buckets,
+                segment.rests,
+                segment.places,
+                count,
+                self._offsets,
+                self._weights,
+            )
+        found = strongest(
+            self._offsets[:count], self._weights[:count], WIDTH, self._best_offsets, self._best_weights
+        )
+        if not found:
+            return None
+        # The last sample heard is half a window behind the centre of the frame that it completes.
+        now = self.hops - 1 + WINDOW / 2 / HOP
+        place = int(self._best_offsets[0]) + now * variant.speed
+        document = int(np.searchsorted(self._starts[number], place, side="right")) - 1
+        if document < 0:
+            return None
+        frame = place - int(self._starts[number][document])
+        seconds = (frame * HOP + HOP - WINDOW / 2) / RATE
+        length = segment.documents[document].seconds
+        if not 0.0 <= seconds <= length + 1.0:
+            return None
+        return Alignment(number, document, seconds, variant, float(self._best_weights[0]))

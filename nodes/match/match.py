@@ -1,0 +1,146 @@
+"""The node that says what is being played, and where in it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.audio.door import Door
+from engine.deferred import DeferredNode
+from engine.errors import FollowspotError
+from engine.formats import AudioFormat, EventsFormat
+from engine.node import AudioIn, EventsOut, Param
+from nodes.match.features import HOP, RATE
+from nodes.match.hypotheses import Statement
+from nodes.match.library import Library, writing
+from nodes.match.matcher import KEYS, Matcher
+
+Array = npt.NDArray[Any]
+
+_PAYLOAD = "document, position (s), tempo (ratio), transposition (semitones), confidence (0 to 1), lane"
+
+
+class Match(DeferredNode):
+    """Which document of a library sounds, where in it, how fast and in which key; or that it is unknown.
+
+    Two lanes vote: landmarks know a recording again within seconds, through noise, a room and changes of
+    speed or pitch up to 10 %; the scan knows the piece in whatever performance (see `nodes.match.scan`).
+    Positions are moved on to the moment at which they are said.
+
+    Latency: 0.8 s from the sound to the statement (0.6 s of analysis, the rest is time to search).
+
+    References: Wang, ISMIR 2003 (landmarks); Mueller, Kurth and Clausen, ISMIR 2005 (chroma matching).
+    """
+
+    audio = AudioIn("music; several channels are mixed")
+    events = EventsOut(
+        "what is being played",
+        kinds={
+            "candidate": f"worth a look, not sure yet: {_PAYLOAD}",
+            "match": f"this is it; repeated every 0.4 s: {_PAYLOAD}",
+            "position": f"where the match is now, 5 times a second: {_PAYLOAD}",
+            "jump": f"the music went on elsewhere in the same document: {_PAYLOAD}",
+            "lost": f"it is this no longer: {_PAYLOAD}",
+            "unknown": "nothing in the library fits; repeated every 0.4 s: no payload",
+        },
+    )
+    library = Param("library", help="folder made by `followspot library add`")
+    transpose = Param(True, help="try all 12 keys, not only the written one")
+    deadline = Param(
+        100.0, low=20.0, high=2000.0, unit="ms", help="time to search; more for libraries of many hours"
+    )
+
+    def prepare(self, audio: AudioFormat) -> EventsFormat:
+        try:
+            library = Library(self.library)
+        except FollowspotError as error:
+            raise ValueError(str(error)) from None
+        self._matcher = Matcher(library, KEYS if self.transpose else (0,))
+        self._channels = audio.channels
+        self._door = Door(self.rate, audio.channels, RATE, HOP, "mix")
+        self.delay = round(self.deadline * 1e-3 * self.rate)
+        room = 4 * self.rate + self.delay + self.quantum  # a search that is late has so long to come back
+        self._ring = np.zeros((room, audio.channels), np.float32)
+        self._taken = np.zeros_like(self._ring)
+        self._count = self._taken_count = self._number = self._origin = 0
+        latency = self.delay + self.quantum
+        return EventsFormat(audio.rate, (0, latency + audio.latency))
+
+    def observe(self) -> None:
+        block = self.audio
+        n = block.shape[1]
+        if self._count + n > len(self._ring):
+            return  # the search has been hanging for seconds; what it misses it cannot use any more
+        self._ring[self._count : self._count + n] = block.T
+        self._count += n
+
+    def snapshot(self) -> bool:
+        if self._count * RATE < HOP * self.rate:
+            return False
+        self._taken[: self._count] = self._ring[: self._count]
+        self._taken_count = self._count
+        self._count = 0
+        self._said_at = (self.clock.stop + self.delay - self._origin) / self.rate
+        return True
+
+    def compute(self) -> list[Statement]:
+        self._door.push(self._taken[: self._taken_count])
+        says: list[Statement] = []
+        while (hop := self._door.pull()) is not None:
+            says += self._matcher.push(hop[0], self._said_at)
+        return says
+
+    def publish(self, result: list[Statement]) -> None:
+        for statement in result:
+            self._emit(statement)
+
+    def _emit(self, statement: Statement) -> None:
+        found = statement.hypothesis
+        self._number += 1
+        if found is None:
+            self.events.emit(statement.kind, self._due, key=self._number)
+            return
+        self.events.emit(
+            statement.kind,
+            self._due,
+            key=self._number,
+            document=self._matcher.documents[found.document].id,
+            position=round(found.position, 3),
+            tempo=round(found.tempo, 4),
+            transposition=found.transposition,
+            confidence=round(found.confidence, 4),
+            lane=found.lane,
+        )
+
+    def reset(self) -> None:
+        super().reset()
+        self._matcher.reset()
+        self._door.restart()
+        self._count = self._number = self._origin = 0
+
+    def gap(self, start: int, length: int) -> None:
+        said = self._number
+        self.reset()
+        self._origin, self._number = start + length, said
+
+    @classmethod
+    def test_params(cls) -> list[dict[str, Any]]:
+        """A library that holds the conformance kit's own music."""
+        import soundfile
+
+        from engine.testing_inputs import RATE as TEST_RATE
+        from engine.testing_inputs import music
+        from nodes.match.references import analyse
+
+        folder = Path(tempfile.mkdtemp(prefix="followspot-library-"))
+        file = folder / "music.wav"
+        soundfile.write(file, music(12.0)[0], TEST_RATE)
+        with writing(folder / "library", create=True) as writer:
+            writer.add([(file.name, file, analyse(file))])
+        return [{"library": str(folder / "library")}]
+
+    test_seconds = 6.0

@@ -1,0 +1,147 @@
+"""Audio in, statements out: all lanes over one library, fused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nodes.match import features, landmarks
+from nodes.match.fingerprints import Fingerprints, variants
+from nodes.match.hops import Hops
+from nodes.match.hypotheses import NEAR, Hypothesis, Judge, Statement, scan_confidence, vote_confidence
+from nodes.match.library import Library
+from nodes.match.scan import TEMPI, Part, Peak, Scan
+from nodes.match.segment import Document
+
+Array = npt.NDArray[Any]
+
+#: All transpositions, nearest first.
+KEYS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
+#: Updates between two looks at the landmarks, and between two that try other speeds and pitches.
+LANDMARKS_EVERY, VARIANTS_EVERY = 2, 4
+
+
+class Matcher:
+    """Searches a library for what sounds. Feed it with `push`; it makes up its mind 5 times a second.
+
+    Parameters
+    ----------
+    library : what is searched.
+    keys : transpositions to try, in semitones.
+
+    Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
+    """
+
+    def __init__(self, library: Library, keys: tuple[int, ...] = KEYS) -> None:
+        self.documents: list[Document] = []
+        self._numbers: dict[tuple[int, int], int] = {}
+        parts = []
+        for s, segment in enumerate(library.segments):
+            starts, lengths = [], []
+            for d, document in enumerate(segment.documents):
+                if document.id in library.removed:
+                    continue
+                self._numbers[s, d] = len(self.documents)
+                self.documents.append(document)
+                starts.append(document.start)
+                lengths.append(document.length)
+            parts.append(Part(segment.chroma, np.array(starts, np.int64), np.array(lengths, np.int64)))
+        self._scan = Scan(parts, keys)
+        self._prints = Fingerprints(library.segments, variants())
+        frames = sum(int(part.lengths.sum()) for part in parts)
+        self._places = frames * len(keys) * len(TEMPI)
+        seconds = sum(document.seconds for document in self.documents)
+        self._print_places = int(seconds * landmarks.FRAME_RATE) * len(variants())
+        self.judge = Judge()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the music."""
+        self._scan.reset()
+        self._prints.reset()
+        self.judge.reset()
+        self._query = features.QueryFrames()
+        self._hops = Hops(features.HOP)
+        self._print_hops = Hops(landmarks.HOP)
+        self._heard = 0
+        self._updates = 0
+        self._alignment: Hypothesis | None = None
+
+    def push(self, audio: Array, said_at: float | None = None) -> list[Statement]:
+        """Take samples (n,) at 22,050 Hz and say what is new.
+
+        said_at : seconds of the stream at which the statements will be heard; positions hold for that
+            moment. Default: as soon as the samples they rest on are in.
+        """
+        for hop in self._print_hops.push(audio):
+            self._prints.push(hop)
+        says: list[Statement] = []
+        for hop in self._hops.push(audio):
+            self._heard += features.HOP
+            if self._query.push(hop):
+                self._scan.push(self._query.frame)
+                self._updates += 1
+                says += self._update(self._heard / features.RATE if said_at is None else said_at)
+        return says
+
+    def _update(self, now: float) -> list[Statement]:
+        silent = not self._query.frame.any()
+        if not silent and self._updates % LANDMARKS_EVERY == 0:
+            self._alignment = self._listen_to_landmarks()
+        alignment = self._alignment.at(now) if self._alignment is not None else None
+        best = self._best_of_scan(now)
+        if alignment is not None and (best is None or alignment.confidence >= best.confidence):
+            best = alignment
+        held = self._about_held(now, alignment)
+        return self.judge.update(now, best, held, silent=silent)
+
+    def _listen_to_landmarks(self) -> Hypothesis | None:
+        every = self._updates % VARIANTS_EVERY == 0
+        for alignment in self._prints.best(all_variants=every):
+            number = self._numbers.get((alignment.segment, alignment.document))
+            if number is None:
+                continue
+            return Hypothesis(
+                document=number,
+                position=alignment.seconds,
+                tempo=alignment.variant.speed,
+                transposition=round(12.0 * float(np.log2(alignment.variant.pitch))),
+                confidence=vote_confidence(alignment.votes, self._print_places),
+                lane="landmarks",
+                time=self._prints.hops * landmarks.HOP / features.RATE,
+            )
+        return None
+
+    def _best_of_scan(self, now: float) -> Hypothesis | None:
+        scores = self._scan.document_scores()
+        if not len(scores) or scores.max() <= 0.0:
+            return None
+        return self._from_scan(self._scan.peak(int(scores.argmax())), now)
+
+    def _from_scan(self, peak: Peak, now: float) -> Hypothesis:
+        heard = features.frame_time(self._query.index)
+        return Hypothesis(
+            document=peak.document,
+            position=features.frame_time(peak.frame),
+            tempo=peak.tempo,
+            transposition=peak.key,
+            confidence=scan_confidence(peak.score, self._places),
+            lane="scan",
+            time=heard,
+        ).at(now)
+
+    def _about_held(self, now: float, alignment: Hypothesis | None) -> Hypothesis | None:
+        """What the lanes say about the hypothesis that is held, near where it should be."""
+        held = self.judge.held
+        if held is None:
+            return None
+        expected = held.at(now)
+        if alignment is not None and alignment.agrees(expected) and alignment.confidence >= 0.9:
+            return alignment
+        heard = held.at(features.frame_time(self._query.index))
+        frame = features.frame_index(heard.position)
+        reach = round(NEAR * features.FRAME_RATE)
+        peak = self._scan.peak_near(held.document, held.transposition, frame, reach)
+        return None if peak is None else self._from_scan(peak, now)

@@ -1,0 +1,103 @@
+"""Makes a reference out of a file: what the lanes search, a few hundred bytes a second."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.audio.files import AudioFile
+from engine.errors import FollowspotError
+from nodes.match import features, landmarks
+from nodes.match.chroma_kernels import FINE
+from nodes.match.hops import Hops
+from nodes.match.notes import note_chroma, read_notes
+
+Array = npt.NDArray[Any]
+
+MIDI = (".mid", ".midi")
+SCORES = (".musicxml", ".xml", ".mxl")
+SOUND = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".caf", ".au", ".w64")
+
+#: Samples at 22,050 Hz read at a time.
+_BLOCK = features.RATE
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is kept of one recording or score.
+
+    Parameters
+    ----------
+    digest : of the file's bytes.
+    kind : "audio", "midi" or "score".
+    seconds : its length.
+    tuning : tenths of a semitone from A = 440 Hz.
+    frames : (n, 12) int8, smoothed chroma at 5 Hz; zeros where nothing sounds.
+    hashes, places : landmarks by rising hash, and the landmark frame of each (none for a score).
+    """
+
+    digest: str
+    kind: str
+    seconds: float
+    tuning: float
+    frames: Array
+    hashes: Array
+    places: Array
+
+
+def is_reference(path: Path) -> bool:
+    """Whether the name of a file promises something that can be added."""
+    return path.suffix.lower() in (*SOUND, *MIDI, *SCORES)
+
+
+def digest_of(path: Path) -> str:
+    """A fingerprint of the file's bytes, to know it again under another name."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=12)).hexdigest()
+    except OSError as error:
+        raise FollowspotError(f"{path}: cannot be read ({error.strerror}); check the file") from None
+
+
+def analyse(path: Path) -> Reference:
+    """Read a sound file, a MIDI file or a score. FollowspotError, one line, if it cannot be read."""
+    digest = digest_of(path)
+    suffix = path.suffix.lower()
+    if suffix in (*MIDI, *SCORES):
+        notes = read_notes(path)
+        frames = features.as_bytes(features.smoothed(note_chroma(notes)))
+        none = np.zeros(0, np.uint32)
+        seconds = float((notes[:, 0] + notes[:, 1]).max())
+        return Reference(digest, "midi" if suffix in MIDI else "score", seconds, 0.0, frames, none, none)
+    return _analyse_sound(path, digest)
+
+
+def _analyse_sound(path: Path, digest: str) -> Reference:
+    file = AudioFile(path, features.RATE, _BLOCK)
+    seconds = file.seconds
+    chroma, picker = features.FineChroma(), landmarks.Constellation()
+    chroma_hops, landmark_hops = Hops(features.HOP), Hops(landmarks.HOP)
+    fine: list[Array] = []
+    times: list[int] = []
+    steps: list[float] = []
+    silence = np.zeros((landmarks.REACH_FRAMES + 1) * landmarks.HOP, np.float32)
+    for audio in chain((block[0] for block in file.blocks()), [silence]):
+        for hop in chroma_hops.push(audio):
+            fine.append(np.zeros(FINE, np.float32))
+            chroma.push(hop, fine[-1])
+        for hop in landmark_hops.push(audio):
+            frame, found = picker.push(hop)
+            times.extend([frame] * len(found))
+            steps.extend(found.tolist())
+    wanted = int(np.ceil(seconds * features.RATE / features.HOP))
+    frames, tuning = features.reference_frames(np.array(fine[:wanted]))
+    if not frames.any():
+        raise FollowspotError(f"{path}: nothing but silence; there is nothing to know it by")
+    hashes, places = landmarks.index_hashes(np.array(times, np.int64), np.array(steps, np.float32))
+    return Reference(digest, "audio", seconds, tuning, features.as_bytes(frames), hashes, places)

@@ -1,0 +1,197 @@
+"""The incremental scan: all references, all tempi, all keys, one query frame at a time.
+
+For every key, tempo and reference frame it keeps one number, the
+evidence that the music has just arrived there, and advances all of them by one step per query frame (see
+`scan_kernels.scan`). Cost and memory grow with frames x keys x tempi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nodes.match.scan_kernels import scan
+
+Array = npt.NDArray[Any]
+
+#: Speeds of the music against a reference: 0.67 to 1.49 in five steps.
+TEMPI: Array = np.exp(np.linspace(-0.4, 0.4, 5))
+
+
+@dataclass(frozen=True)
+class Law:
+    """How likeness becomes evidence, per frame of 0.2 s.
+
+    Parameters
+    ----------
+    threshold : likeness, in standard deviations of what unrelated frames have, that counts for nothing.
+    least, most : evidence of one frame lies between them.
+    keep : share of the past that is kept from frame to frame.
+    price : of one frame off the lane's tempo.
+    drift_every : updates between those in which a frame may be won or lost.
+    """
+
+    threshold: float = 1.0
+    least: float = -1.0
+    most: float = 2.0
+    keep: float = 0.99
+    price: float = 0.1
+    drift_every: int = 5
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames to be searched: (12, n) int8, document d at starts[d] : starts[d] + lengths[d]."""
+
+    frames: Array
+    starts: Array
+    lengths: Array
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A place in a document where the evidence is highest.
+
+    Parameters
+    ----------
+    document : its number, counted over all parts.
+    frame : reference frame, fractional.
+    key : semitones by which the music lies above the reference, -5 to 6.
+    tempo : speed of the music against the reference of the best lane.
+    score : evidence.
+    """
+
+    document: int
+    frame: float
+    key: int
+    tempo: float
+    score: float
+
+
+class Scan:
+    """The state of the scan over some parts.
+
+    Parameters
+    ----------
+    parts : what is searched.
+    keys : transpositions to try.
+    tempi : speeds to try.
+    law : how evidence adds up.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], keys: Sequence[int] = (0,), tempi: Array = TEMPI, law: Law | None = None
+    ) -> None:
+        self.parts = tuple(parts)
+        self.keys = tuple(keys)
+        self.tempi = np.asarray(tempi, np.float64)
+        self.law = law or Law()
+        lanes = len(self.keys) * len(self.tempi)
+        self._scores = [np.zeros((lanes, part.frames.shape[1]), np.float32) for part in self.parts]
+        counts = [len(part.starts) for part in self.parts]
+        self._bests = [np.zeros((count, lanes), np.float32) for count in counts]
+        self._firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self._spread = unrelated_spread(self.parts)
+        self._queries = np.zeros((len(self.keys), 12), np.int16)
+        self._steps = np.zeros(len(self.tempi), np.int64)
+        self._law = np.zeros(6, np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the music."""
+        for score in self._scores:
+            score[:] = 0.0
+        self._travelled = np.zeros(len(self.tempi))
+        self._updates = 0
+
+    def push(self, frame: Array) -> None:
+        """Take one query frame (12,), L2 norm 1; a frame of zeros changes nothing."""
+        if not frame.any():
+            return
+        for k, key in enumerate(self.keys):
+            # Music `key` semitones above the reference is brought down to it.
+            self._queries[k] = np.round(np.roll(frame, -key) * 127.0)
+        before = np.floor(self._travelled + 0.5)
+        self._travelled += self.tempi
+        self._steps[:] = np.floor(self._travelled + 0.5) - before
+        law = self.law
+        spread = float(np.sqrt(np.abs(np.fft.rfft(frame)) ** 2 @ self._spread))
+        drifts = self._updates % law.drift_every == 0
+        price = law.price if drifts else -1.0
+        self._law[:] = (
+            1.0 / (127.0 * 127.0 * spread),
+            -law.threshold,
+            law.least,
+            law.most,
+            law.keep,
+            price,
+        )
+        for part, score, best in zip(self.parts, self._scores, self._bests, strict=True):
+            scan(part.frames, part.starts, part.lengths, self._queries, self._steps, self._law, score, best)
+        self._updates += 1
+
+    def document_scores(self) -> Array:
+        """Highest evidence in every document, over all lanes."""
+        return np.concatenate([best.max(axis=1) for best in self._bests])
+
+    def peak(self, document: int) -> Peak:
+        """Where in a document the evidence is highest."""
+        part, score, local = self._locate(document)
+        start, length = int(part.starts[local]), int(part.lengths[local])
+        lane = int(self._bests[self._part_of(document)][local].argmax())
+        row = score[lane, start : start + length]
+        return self._peak_at(document, lane, row, int(row.argmax()))
+
+    def peak_near(self, document: int, key: int, frame: float, reach: int) -> Peak | None:
+        """The highest evidence within +-reach frames of `frame`, in one key."""
+        part, score, local = self._locate(document)
+        start, length = int(part.starts[local]), int(part.lengths[local])
+        low = max(0, round(frame) - reach)
+        high = min(length, round(frame) + reach + 1)
+        if key not in self.keys or low >= high:
+            return None
+        first = self.keys.index(key) * len(self.tempi)
+        window = score[first : first + len(self.tempi), start + low : start + high]
+        lane, place = np.unravel_index(int(window.argmax()), window.shape)
+        row = score[first + int(lane), start : start + length]
+        return self._peak_at(document, first + int(lane), row, low + int(place))
+
+    def _part_of(self, document: int) -> int:
+        return int(np.searchsorted(self._firsts, document, side="right")) - 1
+
+    def _locate(self, document: int) -> tuple[Part, Array, int]:
+        index = self._part_of(document)
+        return self.parts[index], self._scores[index], document - int(self._firsts[index])
+
+    def _peak_at(self, document: int, lane: int, row: Array, place: int) -> Peak:
+        score = float(row[place])
+        shift = 0.0
+        if 0 < place < len(row) - 1:
+            before, after = float(row[place - 1]), float(row[place + 1])
+            bend = before - 2.0 * score + after
+            if bend < 0.0:
+                shift = float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))
+        key, tempo = divmod(lane, len(self.tempi))
+        return Peak(document, place + shift, self.keys[key], float(self.tempi[tempo]), score)
+
+
+def unrelated_spread(parts: Sequence[Part]) -> Array:
+    """Weights (7,) such that the dot of a query with unrelated frames has variance |rfft(query)|^2 @ weights.
+
+    Unrelated: any reference frame in any of the 12 keys. Over all rotations the covariance is circulant, so
+    it is the power over the harmonics of the circle of semitones; its mean is zero for frames without mean.
+    """
+    power = np.zeros(7)
+    count = 0
+    for part in parts:
+        every = max(1, part.frames.shape[1] // 20000)
+        frames = part.frames[:, ::every].astype(np.float32) / 127.0
+        power += (np.abs(np.fft.rfft(frames, axis=0)) ** 2).sum(axis=1)
+        count += int(frames.any(axis=0).sum())
+    double = np.array([1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0])
+    floor = 1e-3  # a library of one chord has no spread at all
+    return double * (power / max(count, 1) + floor) / 12.0**2
