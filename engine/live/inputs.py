@@ -87,7 +87,7 @@ class PacedInput:
         self._resume_at = self._line.sample_at(now) if resume else 0.0
 
     def read(self) -> Item | None:
-        if self._position < self._resume_at:
+        if self._position < self._resume_at and not self.ended:
             return self._catch_up()
         if self._next is None:
             self._fetch()

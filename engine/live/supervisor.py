@@ -222,7 +222,8 @@ class Supervisor:
         while True:
             try:
                 if self._uplink.poll(0.1):
-                    ran = self._receive(*self._uplink.recv()) or ran
+                    if self._receive(*self._uplink.recv()):
+                        ran, seen = True, time.monotonic()  # however long the start took
                     if time.monotonic() - seen < 1.0:
                         continue
             except (EOFError, OSError):
