@@ -101,7 +101,7 @@ def test_os2l_gives_up_on_a_program_that_never_reads():
     with socket.create_server(("127.0.0.1", 0)) as server:
         sink = Os2l(port=server.getsockname()[1])
         sink.open({})
-        with pytest.raises(OSError, match="has gone .timed out"):
+        with pytest.raises(OSError, match=r"has gone .timed out"):
             for _ in range(200_000):
                 sink.send_event(beat(), 0, 1)
         sink.close()
