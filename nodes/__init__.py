@@ -21,11 +21,13 @@ CATALOGUE: dict[str, str] = {
     "novelty": "nodes.spectral.novelty:Novelty",
     "os2l": "nodes.outputs.os2l:Os2l",
     "osc": "nodes.outputs.osc:Osc",
+    "plp": "nodes.rhythm.plp:Plp",
     "pyo_synth": "nodes.sound.pyo_synth:PyoSynth",
     "sacn": "nodes.outputs.sacn_dmx:Sacn",
     "score_follower": "nodes.follow.follower:ScoreFollower",
     "silence": "nodes.spectral.silence:Silence",
     "stft": "nodes.spectral.stft:Stft",
+    "tempogram": "nodes.rhythm.tempogram:Tempogram",
     "wav": "nodes.outputs.wav:Wav",
     "wled": "nodes.outputs.wled:Wled",
 }

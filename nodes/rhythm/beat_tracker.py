@@ -47,7 +47,7 @@ class BeatTracker(FrameNode):
 
     low = Param(45.0, low=30.0, high=240.0, unit="BPM", live=True, help="slowest tempo")
     high = Param(225.0, low=30.0, high=240.0, unit="BPM", live=True, help="fastest tempo")
-    centre = Param(112.0, low=40.0, high=240.0, unit="BPM", live=True, help="most usual tempo")
+    centre = Param(105.0, low=40.0, high=240.0, unit="BPM", live=True, help="most usual tempo")
     width = Param(0.55, low=0.1, high=3.0, unit="octaves", live=True, help="how far from it is still usual")
     octave = Param("heard", choices=("heard", "half", "double"), live=True, help="emit beats as heard, every second, or twice as many")
     lock = Param(False, live=True, help="keep the tempo within 3 % of what is believed now")

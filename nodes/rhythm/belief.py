@@ -11,8 +11,12 @@ TEMPO_STEP = 0.012  # natural log of neighbouring tempi's ratio
 REACH = 8  # places a tempo may change at a beat
 TIGHT = 0.47  # places, exponential: the usual drift
 BROAD, BROAD_PLACES = 0.011, 6.0  # weight and width of larger changes
+PULL = 0.4  # a second: how strongly usual tempi are favoured all the time
 RESTART = 0.001  # share of the arriving mass that starts anew at a tempo of the prior
-ON_WEIGHT, OFF_WEIGHT = 0.6, 0.4  # of the evidence on and off the beat; frames are not independent
+ON_WEIGHT = 0.55  # of the evidence around the beat; frames are not independent
+OFF_WEIGHTS = (0.55, 0.55, 0.55)  # of the evidence around the half beat, by tempo band
+# of the evidence on and off the beat; frames are not independent
+TEMPO_BANDS = (95.0, 145.0)  # BPM, where the tables change
 LEAST, MOST = -2.0, 3.0  # limits of the evidence of one frame
 SLOWEST, FASTEST = 40.0, 240.0  # BPM, the tempi that exist
 
@@ -36,32 +40,38 @@ class Belief:
         self.mass = np.zeros(count, np.float32)
         self.pointer = np.zeros(count, np.int64)
         self.prior = np.zeros(count, np.float32)
-        self.allowed = np.ones(count, np.float32)
+        self.allowed = np.ones(count, bool)
+        self.pull = np.ones(count, np.float32)
+        self.band = np.searchsorted(TEMPO_BANDS, self.bpm).astype(np.int64)
         self.restart = np.zeros(count, np.float32)
         places = np.arange(-REACH, REACH + 1)
         spread = np.exp(-np.abs(places) / TIGHT) + BROAD * np.exp(-0.5 * (places / BROAD_PLACES) ** 2)
         self.spread = (spread / spread.sum() * (1 - RESTART)).astype(np.float32)
-        self.table = np.ascontiguousarray(table, np.float32)
-        self.weights = np.array([ON_WEIGHT, OFF_WEIGHT, LEAST, MOST], np.float32)
+        # Log ratios, weighted: (on and off the beat, tempo bands, ticks, logit bins).
+        worth = np.stack([ON_WEIGHT * table[0], np.array(OFF_WEIGHTS)[:, None, None] * table[1]])
+        self.table = np.ascontiguousarray(worth, np.float32)
+        self.limits = np.array([LEAST, MOST], np.float32)
         self.density = np.zeros(int(self.period[0]) + 1, np.float32)
-        self.scratch = np.zeros(2 * count + 2 * REACH + 64, np.float32)
+        self.scratch = np.zeros(2 * count + 2 * REACH + table[..., 0].size, np.float32)
         self.out = np.zeros(4, np.float64)
         self.clock = np.zeros(2, np.float64)  # ticks so far, tick of the last beat
 
     def set_prior(self, low: float, high: float, centre: float, width: float) -> None:
         """Tempi within [low, high] BPM, log-normal around `centre` with `width` octaves."""
-        self.prior[:] = np.exp(-0.5 * (np.log2(self.bpm / centre) / width) ** 2)
+        distance = np.log2(self.bpm / centre) / width
         self.allowed[:] = (self.bpm >= low) & (self.bpm <= high)
         if not self.allowed.any():
-            self.allowed[np.argmin(np.abs(np.log(self.bpm / low)))] = 1.0
-        self.prior *= self.allowed
+            self.allowed[np.argmin(np.abs(np.log(self.bpm / low)))] = True
+        self.prior[:] = np.exp(-0.5 * distance**2) * self.allowed
         self.prior /= self.prior.sum()
         self.restart[:] = RESTART * self.prior
+        self.pull[:] = np.exp(-PULL * 60.0 / self.bpm * 0.5 * distance**2) * self.allowed
 
     def allow_only(self, bpm: float, octaves: float) -> None:
         """Forget every tempo further than `octaves` from `bpm`."""
-        self.allowed *= np.abs(np.log2(self.bpm / bpm)) <= octaves
-        self.allowed[np.argmin(np.abs(np.log(self.bpm / bpm)))] = 1.0
+        near = np.abs(np.log2(self.bpm / bpm)) <= octaves
+        near[np.argmin(np.abs(np.log(self.bpm / bpm)))] = True
+        self.pull *= near
 
     def forget(self) -> None:
         """All places of the beat alike, tempi as in the prior."""
@@ -77,6 +87,6 @@ class Belief:
 
     def step(self, logits: np.ndarray) -> None:
         belief_step(
-            logits, self.table, self.weights, self.cells, self.offset, self.period, self.pointer, self.spread,
-            self.restart, self.allowed, self.mass, self.density, self.scratch, self.clock, self.out,
+            logits, self.table, self.band, self.limits, self.cells, self.offset, self.period, self.pointer, self.spread,
+            self.restart, self.pull, self.mass, self.density, self.scratch, self.clock, self.out,
         )  # fmt: skip

@@ -21,11 +21,12 @@ SEPARATION = 0.5  # periods
 
 
 @nb.njit(nogil=True, cache=True)
-def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, allowed, mass):  # type: ignore[no-untyped-def]
+def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, mass):  # type: ignore[no-untyped-def]
     """One tick: the mass that arrives at the beat is spread over neighbouring tempi.
 
     `spread` (2 B + 1,) weights of a tempo change by -B..B places; `restart` (tempi,) the share of all
-    arriving mass that starts afresh at each tempo, `allowed` (tempi,) 1 or 0. `mass` (tempi,) is kept up to date.
+    arriving mass that starts afresh at each tempo, `pull` (tempi,)
+    what a beat at that tempo is multiplied with. `mass` (tempi,) is kept up to date.
     """
     tempi = len(period)
     reach = len(spread) // 2
@@ -45,25 +46,25 @@ def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, al
         for i in range(tempi):
             moved[i] += weight * arrivals[i + d]
     for i in range(tempi):
-        moved[i] *= allowed[i]
+        moved[i] *= pull[i]
         mass[i] += moved[i] - arrivals[i + reach]
         cells[offset[i] + pointer[i]] = moved[i]
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FAST)
-def observe(cells, offset, period, pointer, on_beat, off_beat, mass):  # type: ignore[no-untyped-def]
-    """Multiply the cells around the beat by `on_beat` and those around the half beat by `off_beat`.
+def observe(cells, offset, period, pointer, band, on_beats, off_beats, mass):  # type: ignore[no-untyped-def]
+    """Multiply the cells around the beat by `on_beats` and those around the half beat by `off_beats`.
 
-    Both (2 Z + 1,), for -Z..Z ticks. Returns the total mass, which the caller divides out when it
+    Both (tempo bands, 2 Z + 1), for -Z..Z ticks; `band` (tempi,) is each tempo's row. Returns the total mass, which the caller divides out when it
     leaves a comfortable range.
     """
-    zone = len(on_beat) // 2
+    zone = on_beats.shape[1] // 2
     total = np.float32(0.0)
     for i in range(len(period)):
         base, turn = offset[i], period[i]
         gained = np.float32(0.0)
         for place in range(2):
-            factor = on_beat if place == 0 else off_beat
+            factor = on_beats[band[i]] if place == 0 else off_beats[band[i]]
             start = pointer[i] - zone + place * (turn // 2)
             if start >= turn:
                 start -= turn
@@ -147,33 +148,32 @@ def window_peak(density, half, first, last):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True)
 def belief_step(  # type: ignore[no-untyped-def]
-    logits, table, weights, cells, offset, period, pointer, spread, restart, allowed, mass, density, scratch, clock, out
+    logits, table, band, limits, cells, offset, period, pointer, spread, restart, pull, mass, density, scratch, clock, out
 ):
     """Two frames: time passes, evidence is taken in, the next beat is looked for. See `belief.Belief`."""
     tempi = len(period)
     reach = len(spread) // 2
-    zone = table.shape[1]
+    bands, zone = table.shape[1], table.shape[2]
     arrivals = scratch[: tempi + 2 * reach]
     moved = scratch[tempi + 2 * reach : 2 * tempi + 2 * reach]
-    on_beat = scratch[2 * tempi + 2 * reach : 2 * tempi + 2 * reach + zone]
-    off_beat = scratch[2 * tempi + 2 * reach + zone : 2 * tempi + 2 * reach + 2 * zone]
+    factors = scratch[2 * tempi + 2 * reach : 2 * tempi + 2 * reach + 2 * bands * zone].reshape(2, bands, zone)
     for i in range(reach):
         arrivals[i] = 0.0
         arrivals[tempi + reach + i] = 0.0
-    least, most = weights[2], weights[3]
+    least, most = limits[0], limits[1]
     total = np.float32(1.0)
     for frame in range(2):
         for _ in range(TICKS):
-            advance(cells, offset, period, pointer, arrivals, moved, spread, restart, allowed, mass)
+            advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, mass)
         at = (min(np.float32(1.9), max(np.float32(-8.9), logits[frame])) + np.float32(9.0)) * np.float32(2.0)
         low = int(at)
         part = at - np.float32(low)
-        for k in range(zone):
-            on = table[0, k, low] * (1 - part) + table[0, k, low + 1] * part
-            off = table[1, k, low] * (1 - part) + table[1, k, low + 1] * part
-            on_beat[k] = np.exp(min(most, max(least, weights[0] * on)))
-            off_beat[k] = np.exp(min(most, max(least, weights[1] * off)))
-        total = observe(cells, offset, period, pointer, on_beat, off_beat, mass)
+        for half in range(2):
+            for row in range(bands):
+                for k in range(zone):
+                    worth = table[half, row, k, low] * (1 - part) + table[half, row, k, low + 1] * part
+                    factors[half, row, k] = np.exp(min(most, max(least, worth)))
+        total = observe(cells, offset, period, pointer, band, factors[0], factors[1], mass)
     clock[0] += 2 * TICKS
     if total < 1e-4 or total > 1e4 or clock[0] % 512 == 0:
         total = rescale(cells, mass, offset, period, total)
