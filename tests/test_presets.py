@@ -45,8 +45,9 @@ def test_onsets_to_midi(piece):
     assert all(event.emitted - event.time < 0.05 * 44100 for event in events)
 
 
-def test_beats_are_heard_and_foretold(piece):
-    events = run("beats", piece.samples)
+@pytest.mark.parametrize("name", ["beats", "beats_low_latency"])
+def test_beats_are_heard_and_foretold(piece, name):
+    events = run(name, piece.samples)
     beats = times(events, "beat")
     assert share_heard(piece.beats[piece.beats > 5], beats, 0.07) >= 0.9
     said = np.array([event.time - event.emitted for event in events if event.kind == "beat"]) / 44100
