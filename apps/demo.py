@@ -53,9 +53,9 @@ def run(args: argparse.Namespace) -> None:
                 sleep(0.02)
         finally:
             playback.stop()
+            demo.end()
         if isinstance(playback, SilentPlayback):
-            note("\n(there is no loudspeaker here, so it played in silence)")
-    demo.end()
+            note("(there is no loudspeaker here, so it played in silence)")
     note("\n" + score(piece, demo.times, demo.leads))
     note("\nNow your own music:\n  followspot beats song.wav\n  followspot beats mic")
 
