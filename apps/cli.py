@@ -25,6 +25,7 @@ VERBS = {
     "follow": "where in a score, or in another recording, the performer is",
     "library": "keep a library of references for `identify`: add, list, remove, info, verify",
     "identify": "what is being played, and where in it",
+    "monitor": "watch a show that runs elsewhere, on this terminal",
     "replay": "run a recorded show again, exactly as it was",
     "devices": "list the audio inputs and outputs of this machine",
     "nodes": "list the nodes and sinks, or show the page of one",

@@ -51,11 +51,11 @@ def run_live(source: PresetSource, *, events: str | None = None, listen: str = L
         supervisor = Supervisor(source, events=listener, status=view.status, **input)
         controls = Controls(preset, supervisor.set, listen)
         open_things.callback(controls.close)
-        _run(supervisor, view)
+        watch(supervisor, view)
 
 
-def _run(supervisor: Supervisor, view: LiveView) -> None:
-    """Until the end, the view redrawn all the while."""
+def watch(supervisor: Any, view: Any) -> None:
+    """Run a `Supervisor`, or a `Desk`, until its end, the view redrawn all the while."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
     try:
         supervisor.start()

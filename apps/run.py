@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from apps.arguments import add_preset, preset_source
+from apps.console import run as console
 from apps.controls import LISTEN
 from apps.live import is_file, run_live
 from apps.offline import event_lines, run_file
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=LISTEN,
         help="where the preset's OSC controls come in (default: %(default)s)",
     )
+    console.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -47,14 +49,20 @@ def run(args: argparse.Namespace) -> None:
     file = args.input is not None and is_file(args.input)
     if not file and (args.offline or args.realtime):
         raise FollowspotError("--offline and --realtime are for files: give one with --input FILE")
-    if file and not args.realtime:
+    faces = console.wanted(args)
+    if faces and args.offline:
+        raise FollowspotError("--view and --tui show what runs at its own pace: leave --offline out")
+    if file and not (args.realtime or faces):
         if args.record:
             raise FollowspotError("--record keeps what is heard live: add --realtime, or leave it out")
         run_offline(args)
-    elif file:
-        run_live(source, events=args.events, listen=args.listen, file=args.input, record=args.record)
+        return
+    live = {"events": args.events, "listen": args.listen, "record": args.record}
+    live["file" if file else "device"] = args.input
+    if faces:
+        console.run_with_faces(source, args, **live)
     else:
-        run_live(source, events=args.events, listen=args.listen, device=args.input, record=args.record)
+        run_live(source, **live)
 
 
 def run_offline(args: argparse.Namespace) -> None:
