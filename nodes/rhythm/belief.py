@@ -12,12 +12,12 @@ REACH = 8  # places a tempo may change at a beat
 TIGHT = 0.47  # places, exponential: the usual drift
 BROAD, BROAD_PLACES = 0.011, 6.0  # weight and width of larger changes
 PULL = 0.4  # a second: how strongly usual tempi are favoured all the time
+OCTAVE, TURN = 0.001, 0.002  # shares of a beat's mass that go to half and double tempo, and half a beat on
 RESTART = 0.001  # share of the arriving mass that starts anew at a tempo of the prior
 ON_WEIGHT = 0.55  # of the evidence around the beat; frames are not independent
 OFF_WEIGHTS = (0.55, 0.55, 0.55)  # of the evidence around the half beat, by tempo band
-# of the evidence on and off the beat; frames are not independent
 TEMPO_BANDS = (95.0, 145.0)  # BPM, where the tables change
-LEAST, MOST = -2.0, 3.0  # limits of the evidence of one frame
+LEAST, MOST = -1.0, 3.0  # limits of the evidence of one frame at one place
 SLOWEST, FASTEST = 40.0, 240.0  # BPM, the tempi that exist
 
 
@@ -42,6 +42,9 @@ class Belief:
         self.prior = np.zeros(count, np.float32)
         self.allowed = np.ones(count, bool)
         self.pull = np.ones(count, np.float32)
+        near = np.abs(np.log(self.period[:, None] / self.period[None, :] * [[[2.0]], [[0.5]]])).argmin(axis=2)
+        self.slower, self.faster = near.astype(np.int64)
+        self.jumps = np.array([OCTAVE, TURN], np.float32)
         self.band = np.searchsorted(TEMPO_BANDS, self.bpm).astype(np.int64)
         self.restart = np.zeros(count, np.float32)
         places = np.arange(-REACH, REACH + 1)
@@ -88,5 +91,5 @@ class Belief:
     def step(self, logits: np.ndarray) -> None:
         belief_step(
             logits, self.table, self.band, self.limits, self.cells, self.offset, self.period, self.pointer, self.spread,
-            self.restart, self.pull, self.mass, self.density, self.scratch, self.clock, self.out,
+            self.restart, self.pull, self.slower, self.faster, self.jumps, self.mass, self.density, self.scratch, self.clock, self.out,
         )  # fmt: skip

@@ -21,10 +21,11 @@ SEPARATION = 0.5  # periods
 
 
 @nb.njit(nogil=True, cache=True)
-def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, mass):  # type: ignore[no-untyped-def]
+def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, slower, faster, jumps, mass):  # type: ignore[no-untyped-def]
     """One tick: the mass that arrives at the beat is spread over neighbouring tempi.
 
-    `spread` (2 B + 1,) weights of a tempo change by -B..B places; `restart` (tempi,) the share of all
+    `jumps`: shares that go to half or double the tempo (`slower`, `faster`: that tempo's place, or its own) and
+    that turn round by half a beat. `spread` (2 B + 1,) weights of a tempo change by -B..B places; `restart` (tempi,) the share of all
     arriving mass that starts afresh at each tempo, `pull` (tempi,)
     what a beat at that tempo is multiplied with. `mass` (tempi,) is kept up to date.
     """
@@ -46,9 +47,16 @@ def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pu
         for i in range(tempi):
             moved[i] += weight * arrivals[i + d]
     for i in range(tempi):
-        moved[i] *= pull[i]
-        mass[i] += moved[i] - arrivals[i + reach]
-        cells[offset[i] + pointer[i]] = moved[i]
+        arriving = arrivals[i + reach]
+        moved[slower[i]] += jumps[0] * arriving
+        moved[faster[i]] += jumps[0] * arriving
+    for i in range(tempi):
+        staying = moved[i] * pull[i]
+        turned = jumps[1] * staying
+        mass[i] += staying - arrivals[i + reach]
+        cells[offset[i] + pointer[i]] = staying - turned
+        across = pointer[i] + period[i] // 2
+        cells[offset[i] + (across if across < period[i] else across - period[i])] += turned
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FAST)
@@ -148,7 +156,7 @@ def window_peak(density, half, first, last):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True)
 def belief_step(  # type: ignore[no-untyped-def]
-    logits, table, band, limits, cells, offset, period, pointer, spread, restart, pull, mass, density, scratch, clock, out
+    logits, table, band, limits, cells, offset, period, pointer, spread, restart, pull, slower, faster, jumps, mass, density, scratch, clock, out
 ):
     """Two frames: time passes, evidence is taken in, the next beat is looked for. See `belief.Belief`."""
     tempi = len(period)
@@ -164,7 +172,7 @@ def belief_step(  # type: ignore[no-untyped-def]
     total = np.float32(1.0)
     for frame in range(2):
         for _ in range(TICKS):
-            advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, mass)
+            advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, slower, faster, jumps, mass)
         at = (min(np.float32(1.9), max(np.float32(-8.9), logits[frame])) + np.float32(9.0)) * np.float32(2.0)
         low = int(at)
         part = at - np.float32(low)
