@@ -1,0 +1,1 @@
+"""Score following: references, online alignment, re-location."""

@@ -1,0 +1,219 @@
+"""A score as notes in time: MIDI, MusicXML, compressed MusicXML and MEI.
+
+Repeats are unfolded; every note keeps its printed bar. MIDI is read with mido, everything else with
+partitura (imported only then; it must not find pyfluidsynth, with which it reaches for the network).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import FollowspotError
+
+Floats = npt.NDArray[np.float64]
+
+SUFFIXES = {".mid", ".midi", ".musicxml", ".xml", ".mxl", ".mei"}
+DEFAULT_QPM = 120.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """The notes of a score with its repeats played, in order of onset.
+
+    Attributes
+    ----------
+    onset, end : seconds at the notated tempo (120 quarters a minute where none is written).
+    pitch : MIDI pitch.
+    knots : (seconds, beat) pairs between which musical time is linear. A beat is the denominator of
+        the time signature; beat 0 is the first full bar, a pick-up is negative.
+    bars : (beat at which the bar starts, printed number of the bar) in playing order.
+    """
+
+    onset: Floats
+    end: Floats
+    pitch: npt.NDArray[np.int64]
+    knots: Floats
+    bars: Floats
+
+    def beat_at(self, seconds: float) -> float:
+        """Beat at a time of the score."""
+        return _interpolate(seconds, self.knots[:, 0], self.knots[:, 1])
+
+    def seconds_at(self, beat: float) -> float:
+        """Time of the score at a beat."""
+        return _interpolate(beat, self.knots[:, 1], self.knots[:, 0])
+
+    def bar_at(self, beat: float) -> int:
+        """Printed number of the bar that a beat lies in."""
+        row = int(np.searchsorted(self.bars[:, 0], beat + 1e-6, "right")) - 1
+        return int(self.bars[max(row, 0), 1])
+
+
+def _interpolate(x: float, xs: Floats, ys: Floats) -> float:
+    """Linear between knots, and on with the first and last slope outside."""
+    i = min(max(int(np.searchsorted(xs, x)) - 1, 0), len(xs) - 2)
+    return float(ys[i] + (x - xs[i]) * (ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]))
+
+
+def load_score(path: str | Path) -> Score:
+    """Read a score; FollowspotError says what is wrong with it."""
+    path = Path(path)
+    if not path.is_file():
+        raise FollowspotError(f"score {path}: there is no such file; check the path")
+    try:
+        score = _load_midi(path) if path.suffix.lower() in {".mid", ".midi"} else _load_engraved(path)
+    except FollowspotError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise FollowspotError(
+            f"score {path}: cannot be read ({reason}); give MIDI, MusicXML (.mxl too) or MEI"
+        ) from None
+    if len(score.onset) == 0:
+        raise FollowspotError(f"score {path}: it holds no notes; give another file")
+    return score
+
+
+def _load_midi(path: Path) -> Score:
+    import mido
+
+    file = mido.MidiFile(path)
+    per_quarter = file.ticks_per_beat
+    tick = 0
+    seconds = 0.0
+    tempo = 500000
+    signatures: list[tuple[int, int, int]] = []  # tick, numerator, denominator
+    clock: list[tuple[int, float]] = [(0, 0.0)]
+    notes: list[tuple[float, float, int]] = []
+    sounding: dict[tuple[int, int], list[float]] = {}
+    for message in mido.merge_tracks(file.tracks):
+        if message.time:
+            tick += message.time
+            seconds += mido.tick2second(message.time, per_quarter, tempo)
+        if message.type == "set_tempo":
+            tempo = message.tempo
+            clock.append((tick, seconds))
+        elif message.type == "time_signature":
+            signatures.append((tick, message.numerator, message.denominator))
+        elif message.type in {"note_on", "note_off"} and message.channel != 9:
+            key = (message.channel, message.note)
+            if message.type == "note_on" and message.velocity > 0:
+                sounding.setdefault(key, []).append(seconds)
+            elif sounding.get(key):
+                notes.append((sounding[key].pop(0), seconds, message.note))
+    clock.append((tick + per_quarter, seconds + mido.tick2second(per_quarter, per_quarter, tempo)))
+    if not signatures or signatures[0][0] > 0:
+        signatures.insert(0, (0, 4, 4))
+    beats = _BeatsOfTicks(signatures, per_quarter)
+    # One knot where the tempo or the time signature changes.
+    ticks = sorted({t for t, _ in clock} | {t for t, _, _ in signatures if t <= tick})
+    times = np.interp(ticks, [t for t, _ in clock], [s for _, s in clock])
+    knots = np.array([(s, beats.beat(t)) for t, s in zip(ticks, times, strict=True)])
+    return _score(notes, knots, np.array(beats.bars(tick), np.float64))
+
+
+class _BeatsOfTicks:
+    """Beats and bars of MIDI ticks under changing time signatures."""
+
+    def __init__(self, signatures: list[tuple[int, int, int]], per_quarter: int) -> None:
+        self._rows: list[
+            tuple[int, float, float, int]
+        ] = []  # tick, beat there, ticks per beat, beats per bar
+        for tick, numerator, denominator in signatures:
+            at = self.beat(tick) if self._rows else 0.0
+            if self._rows and self._rows[-1][0] == tick:
+                self._rows.pop()
+            self._rows.append((tick, at, per_quarter * 4 / denominator, numerator))
+
+    def beat(self, tick: int) -> float:
+        row = next(row for row in reversed(self._rows) if row[0] <= tick or row is self._rows[0])
+        return row[1] + (tick - row[0]) / row[2]
+
+    def bars(self, last_tick: int) -> list[tuple[float, int]]:
+        found: list[tuple[float, int]] = []
+        ends = [row[1] for row in self._rows[1:]] + [self.beat(last_tick) + 1e-6]
+        for row, end in zip(self._rows, ends, strict=True):
+            for beat in np.arange(row[1], end - 1e-9, row[3]):
+                found.append((float(beat), len(found) + 1))
+        return found or [(0.0, 1)]
+
+
+def _load_engraved(path: Path) -> Score:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import partitura
+    except ImportError:
+        raise FollowspotError(
+            f"score {path}: reading it needs partitura; pip install partitura, or give a MIDI file"
+        ) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = partitura.load_score(str(path))
+        parts = list(whole.parts)
+        part = partitura.score.merge_parts(parts) if len(parts) > 1 else parts[0]
+        part = partitura.score.unfold_part_maximal(part)
+        array = part.note_array()
+        beat_map, quarter_map = part.beat_map, part.quarter_map
+        tempi = [
+            (float(quarter_map(t.start.t)), float(_qpm(t))) for t in part.iter_all(partitura.score.Tempo)
+        ]
+        bars = [(float(beat_map(m.start.t)), _number(m)) for m in part.iter_all(partitura.score.Measure)]
+        signs = [int(t.start.t) for t in part.iter_all(partitura.score.TimeSignature)]
+        last = int(part.last_point.t)
+        ticks = sorted({int(part.first_point.t), last, *signs})
+        quarters = np.unique([*[float(quarter_map(t)) for t in ticks], *[q for q, _ in tempi]])
+        beat_of_quarter = np.interp(
+            quarters,
+            [float(quarter_map(t)) for t in ticks],
+            [float(beat_map(t)) for t in ticks],
+        )
+    if not tempi:
+        tempi = [(quarters[0], DEFAULT_QPM)]
+    clock = _Clock(sorted(tempi), float(quarters[0]))
+    start = clock(array["onset_quarter"])
+    stop = clock(array["onset_quarter"] + array["duration_quarter"])
+    notes = list(zip(start, stop, array["pitch"], strict=True))
+    knots = np.stack([clock(quarters), beat_of_quarter], 1)
+    return _score(notes, knots, np.array(bars or [(0.0, 1)], np.float64))
+
+
+class _Clock:
+    """Seconds of quarters under tempo marks; zero at the start of the first bar."""
+
+    def __init__(self, tempi: list[tuple[float, float]], zero: float) -> None:
+        self._quarters = np.array([q for q, _ in tempi])
+        self._spq = 60.0 / np.array([qpm for _, qpm in tempi])
+        self._seconds = np.concatenate([[0.0], np.cumsum(np.diff(self._quarters) * self._spq[:-1])])
+        self._zero = 0.0
+        self._zero = float(self(np.array([zero]))[0])
+
+    def __call__(self, quarters: npt.ArrayLike) -> Floats:
+        q = np.asarray(quarters, np.float64)
+        row = np.maximum(np.searchsorted(self._quarters, q, "right") - 1, 0)
+        return self._seconds[row] + (q - self._quarters[row]) * self._spq[row] - self._zero
+
+
+def _qpm(tempo: object) -> float:
+    """Quarters a minute of a partitura tempo mark."""
+    unit = str(getattr(tempo, "unit", "") or "q")
+    bpm = float(tempo.bpm)  # type: ignore[attr-defined]
+    length = {"w": 4.0, "h": 2.0, "q": 1.0, "e": 0.5, "s": 0.25}.get(unit[0], 1.0)
+    return bpm * length * (1.5 if unit.endswith(".") else 1.0)
+
+
+def _number(measure: object) -> int:
+    """Printed number of a partitura measure."""
+    name = str(getattr(measure, "name", "") or "")
+    return int(name) if name.isdigit() else int(getattr(measure, "number", 0) or 0)
+
+
+def _score(notes: list[tuple[float, float, int]], knots: Floats, bars: Floats) -> Score:
+    array = np.array(sorted(notes), np.float64).reshape(-1, 3)
+    keep = np.concatenate([[True], np.diff(knots[:, 0]) > 1e-9]) if len(knots) else np.zeros(0, bool)
+    return Score(array[:, 0], array[:, 1], array[:, 2].astype(np.int64), knots[keep], bars)
