@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 
 from apps import run as run_verb
-from apps.controls import LISTEN
 from apps.library import DEFAULT
 
 
@@ -29,11 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--events", metavar="OUT.jsonl", default="-", help="where the events go (default: stdout)"
     )
     parser.add_argument("--one-key", action="store_true", help="look for no transpositions: 12 times cheaper")
-    parser.set_defaults(preset="identify", plugins=[], record=None, listen=LISTEN)
 
 
 def run(args: argparse.Namespace) -> None:
-    args.overrides = [f"match.library={args.library}"]
+    as_run = argparse.ArgumentParser()
+    run_verb.add_arguments(as_run)
+    words = ["identify", "--set", f"match.library={args.library}", "--events", args.events]
     if args.one_key:
-        args.overrides.append("match.transpose=false")
-    run_verb.run(args)
+        words += ["--set", "match.transpose=false"]
+    if args.input is not None:
+        words += ["--input", args.input]
+    words += [f"--{pace}" for pace in ("offline", "realtime") if getattr(args, pace)]
+    run_verb.run(as_run.parse_args(words))

@@ -17,6 +17,7 @@ def piece(seed: int, seconds: float = 40.0, *, tempo: float = 1.0, transpose: in
     partials = 1.0 / np.arange(1, 6) ** sound.uniform(0.8, 1.8)
     audio = np.zeros(int(seconds * RATE) + 2 * RATE)
     at = 0.0
+    tempo *= notes.uniform(0.8, 1.25)  # every piece has its own
     scale = np.array([0, 2, 4, 5, 7, 9, 11]) + notes.integers(12)
     while at < seconds * tempo:  # always the same notes: the loop is in written time
         length = notes.choice([0.25, 0.5, 0.5, 1.0])

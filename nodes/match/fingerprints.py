@@ -17,8 +17,8 @@ from nodes.match.segment import Segment
 
 Array = npt.NDArray[Any]
 
-#: Seconds of peaks that vote together.
-SPAN = 6.0
+#: Seconds of peaks that vote together: to find the recording, and to notice that it jumped.
+SPAN, SHORT_SPAN = 6.0, 3.0
 #: The query is analysed so many times, each half a hop later than the one before.
 SHIFTS = 2
 #: Frames of the constellation that count as one alignment.
@@ -109,28 +109,31 @@ class Fingerprints:
         self._tail[:] = hop
         self.hops += 1
 
-    def best(self, *, all_variants: bool = True) -> list[Alignment]:
-        """The alignments with most votes, one per variant and segment, best first.
+    def best(self, *, all_variants: bool = True, span: float = SPAN) -> list[Alignment]:
+        """The alignments with most votes, two per variant and segment, best first.
 
         all_variants : try all, or only the first and the one that was best last time.
+        span : seconds of peaks that vote.
         """
+        since = self.hops - span * FRAME_RATE
         tried = self._tried if all_variants else tuple(dict.fromkeys((self._tried[0], self._last)))
         found = []
         queries = [
-            (np.array([t for t, _ in peaks]), np.array([s for _, s in peaks], np.float32))
+            (
+                np.array([t for t, _ in peaks if t >= since]),
+                np.array([s for t, s in peaks if t >= since], np.float32),
+            )
             for peaks in self._peaks
         ]
         for number in range(len(self._segments)):
             for variant in tried:
-                alignment = self._align(number, variant, queries)
-                if alignment is not None:
-                    found.append(alignment)
+                found += self._align(number, variant, queries)
         found.sort(key=lambda alignment: -alignment.votes)
         if found:
             self._last = found[0].variant
         return found
 
-    def _align(self, number: int, variant: Variant, queries: list[tuple[Array, Array]]) -> Alignment | None:
+    def _align(self, number: int, variant: Variant, queries: list[tuple[Array, Array]]) -> list[Alignment]:
         segment = self._segments[number]
         pitch = -STEPS * float(np.log2(variant.pitch))
         count = 0
@@ -154,17 +157,33 @@ class Fingerprints:
         found = strongest(
             self._offsets[:count], self._weights[:count], WIDTH, self._best_offsets, self._best_weights
         )
-        if not found:
-            return None
         # The last sample heard is half a window behind the centre of the frame that it completes.
         now = self.hops - 1 + WINDOW / 2 / HOP
-        place = int(self._best_offsets[0]) + now * variant.speed
-        document = int(np.searchsorted(self._starts[number], place, side="right")) - 1
-        if document < 0:
-            return None
-        frame = place - int(self._starts[number][document])
-        seconds = (frame * HOP + HOP - WINDOW / 2) / RATE
-        length = segment.documents[document].seconds
-        if not 0.0 <= seconds <= length + 1.0:
-            return None
-        return Alignment(number, document, seconds, variant, float(self._best_weights[0]))
+        alignments = []
+        for n in range(found):
+            place = int(self._best_offsets[n]) + now * variant.speed
+            document = int(np.searchsorted(self._starts[number], place, side="right")) - 1
+            if document < 0:
+                continue
+            frame = place - int(self._starts[number][document])
+            seconds = (frame * HOP + HOP - WINDOW / 2) / RATE
+            if 0.0 <= seconds <= segment.documents[document].seconds + 1.0:
+                weight = float(self._best_weights[n])
+                alignments.append(Alignment(number, document, seconds, variant, weight))
+        return alignments
+
+
+def rival_votes(alignments: Sequence[Alignment]) -> float:
+    """Votes of the best alignment that is another place than the first one's; 0 if there is none."""
+    if not alignments:
+        return 0.0
+    first = alignments[0]
+    return max(
+        (
+            other.votes
+            for other in alignments
+            if (other.segment, other.document) != (first.segment, first.document)
+            or abs(other.seconds - first.seconds) > 1.0
+        ),
+        default=0.0,
+    )

@@ -6,15 +6,21 @@ import math
 from collections import deque
 from dataclasses import dataclass, replace
 
-#: Odds of a hypothesis from the scan: log odds = SLOPE * (score - PER_PLACE * log(places)) + OFFSET.
-SCAN_SLOPE, SCAN_PER_PLACE, SCAN_OFFSET = 0.25, 2.0, -2.0
-#: The same for votes of the landmark lane.
-VOTE_SLOPE, VOTE_PER_PLACE, VOTE_OFFSET = 0.4, 0.6, -4.0
+#: Log odds that the best of the scan is right: SLOPE * (lead - EVEN), where the lead is the distance to its
+#: rival in roots of the rival's evidence. Fitted on the even pieces of (n)ASAP, half of the queries with
+#: their piece taken out of the library.
+SCAN_SLOPE, SCAN_EVEN, SCAN_LEAST = 2.6, 1.2, 4.0
+#: The same for votes of the landmark lane. So many votes are proof even beside an equal (a loop, a copy).
+VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 6.5, 4.0, 60.0, 15.0
 
 #: A match is said from this confidence on, and kept down to the lower one.
-ENTER, LEAVE = 0.95, 0.5
+ENTER, LEAVE = 0.99, 0.5
+#: Seconds for which a match must be sure before it is said.
+AGREE = 0.35
+#: By how much the evidence for another place must be higher.
+BETTER = 1.15
 #: Seconds for which a match below LEAVE is kept, a better one must stay better, and silence is lived through.
-PATIENCE, INSIST, PAUSE = 2.0, 0.8, 4.0
+PATIENCE, INSIST, PAUSE = 2.0, 0.5, 4.0
 #: A position further than this from where it should be is a jump, in seconds.
 NEAR = 1.5
 
@@ -30,6 +36,7 @@ class Hypothesis:
     tempo : seconds of the document that pass in a second of music.
     transposition : semitones by which the music lies above the document.
     confidence : probability, 0 to 1.
+    score : evidence of the scan, or votes.
     lane : "scan" or "landmarks".
     time : seconds of the stream for which the position holds.
     """
@@ -39,12 +46,19 @@ class Hypothesis:
     tempo: float
     transposition: int
     confidence: float
+    score: float
     lane: str
     time: float
 
     def at(self, time: float) -> Hypothesis:
         """The same, moved on to another moment of the stream."""
         return replace(self, position=self.position + (time - self.time) * self.tempo, time=time)
+
+    def beats(self, other: Hypothesis) -> bool:
+        """Whether this is more than `other`, which says something else: votes weigh more."""
+        if self.lane == other.lane:
+            return self.score > BETTER * other.score
+        return self.lane == "landmarks" or other.confidence < LEAVE
 
     def agrees(self, other: Hypothesis) -> bool:
         """Whether both say the same place of the same document, in the same key."""
@@ -55,14 +69,16 @@ class Hypothesis:
         )
 
 
-def scan_confidence(score: float, places: int) -> float:
-    """Probability that the best of so many places (frames x keys x tempi) is right."""
-    return _logistic(SCAN_SLOPE * (score - SCAN_PER_PLACE * math.log(max(places, 2))) + SCAN_OFFSET)
+def scan_confidence(score: float, rival: float) -> float:
+    """Probability that the best of the scan is right, from its evidence and that of its rival."""
+    lead = (score - rival) / math.sqrt(max(rival, SCAN_LEAST))
+    return _logistic(SCAN_SLOPE * (lead - SCAN_EVEN))
 
 
-def vote_confidence(votes: float, places: int) -> float:
-    """Probability that the alignment with most votes of so many places (frames x variants) is right."""
-    return _logistic(VOTE_SLOPE * (votes - VOTE_PER_PLACE * math.log(max(places, 2))) + VOTE_OFFSET)
+def vote_confidence(votes: float, rival: float) -> float:
+    """Probability that the alignment with most votes is right, from its votes and those of its rival."""
+    lead = (votes - rival) / math.sqrt(max(rival, VOTE_LEAST))
+    return _logistic(VOTE_SLOPE * (max(lead, (votes - VOTE_STRANGER) / VOTE_STEP) - VOTE_EVEN))
 
 
 def _logistic(x: float) -> float:
@@ -113,52 +129,53 @@ class Judge:
         else:
             self._silent_since = None
             if self.held is None:
-                self._seek(best, says)
+                self._seek(time, best, says)
             else:
                 self._keep(time, best, held, says)
         self._repeat(time, says)
         return says
 
-    def _seek(self, best: Hypothesis | None, says: list[Statement]) -> None:
-        if best is None:
-            return
-        if best.confidence >= ENTER:
+    def _seek(self, time: float, best: Hypothesis | None, says: list[Statement]) -> None:
+        if best is None or best.confidence < LEAVE:
+            self._rival = None
+        elif best.confidence < ENTER:
+            self._rival = None
+            if best.document != self._named:
+                self._named = best.document
+                says.append(Statement("candidate", best))
+        elif self._insists(time, best, AGREE):
             self._hold(best)
             says.append(Statement("match", best))
-            self._said = best.time
-        elif best.confidence >= LEAVE and best.document != self._named:
-            self._named = best.document
-            says.append(Statement("candidate", best))
+            self._said = time
+
+    def _insists(self, time: float, best: Hypothesis, seconds: float) -> bool:
+        """Whether what is not held has been the best for so long."""
+        if self._rival is None or not best.agrees(self._rival):
+            self._rival_since = time
+        self._rival = best
+        return time - self._rival_since >= seconds - 1e-6
 
     def _keep(
         self, time: float, best: Hypothesis | None, held: Hypothesis | None, says: list[Statement]
     ) -> None:
         assert self.held is not None
         expected = self.held.at(time)
-        confidence = held.confidence if held is not None else 0.0
-        if (
-            best is not None
-            and not best.agrees(expected)
-            and best.confidence >= max(ENTER, confidence + 0.02)
-        ):
-            if self._rival is None or not best.agrees(self._rival.at(best.time)):
-                self._rival_since = time
-            self._rival = best
-            if time - self._rival_since >= INSIST:
-                same = best.document == self.held.document
-                says.append(Statement("jump" if same else "lost", best if same else self.held))
-                says.append(Statement("match", best))
-                self._hold(best)
-                self._said = time
-                return
-        else:
+        now = held if held is not None else replace(expected, confidence=0.0, score=0.0)
+        if best is None or best.confidence < ENTER or best.agrees(expected) or not best.beats(now):
             self._rival = None
+        elif self._insists(time, best, INSIST):
+            same = best.document == self.held.document
+            says.append(Statement("jump" if same else "lost", best if same else self.held))
+            says.append(Statement("match", best))
+            self._hold(best)
+            self._said = time
+            return
         if held is not None and held.confidence >= LEAVE:
             self._weak_since = None
             self._follow(time, held)
         else:
             self._weak_since = time if self._weak_since is None else self._weak_since
-            self.held = replace(expected, confidence=confidence)
+            self.held = replace(expected, confidence=now.confidence)
             if time - self._weak_since >= PATIENCE:
                 self._lose(says)
                 return
@@ -189,6 +206,7 @@ class Judge:
         return min(max(above / below, 0.5 * otherwise), 2.0 * otherwise)
 
     def _pause(self, time: float, says: list[Statement]) -> None:
+        self._rival = None
         self._silent_since = time if self._silent_since is None else self._silent_since
         if self.held is None:
             return

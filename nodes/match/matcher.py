@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.match import features, landmarks
-from nodes.match.fingerprints import Fingerprints, variants
+from nodes.match.fingerprints import SHORT_SPAN, SPAN, Fingerprints, rival_votes, variants
 from nodes.match.hops import Hops
-from nodes.match.hypotheses import NEAR, Hypothesis, Judge, Statement, scan_confidence, vote_confidence
+from nodes.match.hypotheses import ENTER, NEAR, Hypothesis, Judge, Statement, scan_confidence, vote_confidence
 from nodes.match.library import Library
-from nodes.match.scan import TEMPI, Part, Peak, Scan
+from nodes.match.scan import Part, Peak, Scan
 from nodes.match.segment import Document
 
 Array = npt.NDArray[Any]
@@ -50,10 +50,6 @@ class Matcher:
             parts.append(Part(segment.chroma, np.array(starts, np.int64), np.array(lengths, np.int64)))
         self._scan = Scan(parts, keys)
         self._prints = Fingerprints(library.segments, variants())
-        frames = sum(int(part.lengths.sum()) for part in parts)
-        self._places = frames * len(keys) * len(TEMPI)
-        seconds = sum(document.seconds for document in self.documents)
-        self._print_places = int(seconds * landmarks.FRAME_RATE) * len(variants())
         self.judge = Judge()
         self.reset()
 
@@ -92,27 +88,29 @@ class Matcher:
             self._alignment = self._listen_to_landmarks()
         alignment = self._alignment.at(now) if self._alignment is not None else None
         best = self._best_of_scan(now)
-        if alignment is not None and (best is None or alignment.confidence >= best.confidence):
+        if alignment is not None and (best is None or alignment.confidence >= min(best.confidence, ENTER)):
             best = alignment
         held = self._about_held(now, alignment)
         return self.judge.update(now, best, held, silent=silent)
 
     def _listen_to_landmarks(self) -> Hypothesis | None:
         every = self._updates % VARIANTS_EVERY == 0
-        for alignment in self._prints.best(all_variants=every):
-            number = self._numbers.get((alignment.segment, alignment.document))
-            if number is None:
-                continue
-            return Hypothesis(
-                document=number,
-                position=alignment.seconds,
-                tempo=alignment.variant.speed,
-                transposition=round(12.0 * float(np.log2(alignment.variant.pitch))),
-                confidence=vote_confidence(alignment.votes, self._print_places),
-                lane="landmarks",
-                time=self._prints.hops * landmarks.HOP / features.RATE,
-            )
-        return None
+        span = SPAN if self.judge.held is None else SHORT_SPAN
+        alignments = self._prints.best(all_variants=every, span=span)
+        alignments = [a for a in alignments if (a.segment, a.document) in self._numbers]
+        if not alignments:
+            return None
+        best = alignments[0]
+        return Hypothesis(
+            document=self._numbers[best.segment, best.document],
+            position=best.seconds,
+            tempo=best.variant.speed,
+            transposition=round(12.0 * float(np.log2(best.variant.pitch))),
+            confidence=vote_confidence(best.votes, rival_votes(alignments)),
+            score=best.votes,
+            lane="landmarks",
+            time=self._prints.hops * landmarks.HOP / features.RATE,
+        )
 
     def _best_of_scan(self, now: float) -> Hypothesis | None:
         scores = self._scan.document_scores()
@@ -127,7 +125,8 @@ class Matcher:
             position=features.frame_time(peak.frame),
             tempo=peak.tempo,
             transposition=peak.key,
-            confidence=scan_confidence(peak.score, self._places),
+            confidence=scan_confidence(peak.score, self._scan.rival(peak)),
+            score=peak.score,
             lane="scan",
             time=heard,
         ).at(now)
@@ -138,7 +137,7 @@ class Matcher:
         if held is None:
             return None
         expected = held.at(now)
-        if alignment is not None and alignment.agrees(expected) and alignment.confidence >= 0.9:
+        if alignment is not None and alignment.agrees(expected) and alignment.confidence >= ENTER:
             return alignment
         heard = held.at(features.frame_time(self._query.index))
         frame = features.frame_index(heard.position)

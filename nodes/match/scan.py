@@ -21,6 +21,9 @@ Array = npt.NDArray[Any]
 #: Speeds of the music against a reference: 0.67 to 1.49 in five steps.
 TEMPI: Array = np.exp(np.linspace(-0.4, 0.4, 5))
 
+#: Frames of a second.
+_SECOND = 5
+
 
 @dataclass(frozen=True)
 class Law:
@@ -33,14 +36,18 @@ class Law:
     keep : share of the past that is kept from frame to frame.
     price : of one frame off the lane's tempo.
     drift_every : updates between those in which a frame may be won or lost.
+    full_change : a query frame counts in full if it differs so much (1 - correlation) from that of a second
+        ago, and down to `held_weight` if it does not: a chord held for long says no more than a short one.
     """
 
-    threshold: float = 1.0
+    threshold: float = 2.0
     least: float = -1.0
     most: float = 2.0
     keep: float = 0.99
     price: float = 0.1
     drift_every: int = 5
+    full_change: float = 0.5
+    held_weight: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -103,10 +110,11 @@ class Scan:
 
     def reset(self) -> None:
         """Forget the music."""
-        for score in self._scores:
-            score[:] = 0.0
+        for array in (*self._scores, *self._bests):
+            array[:] = 0.0
         self._travelled = np.zeros(len(self.tempi))
         self._updates = 0
+        self._past = np.zeros((_SECOND, 12), np.float32)
 
     def push(self, frame: Array) -> None:
         """Take one query frame (12,), L2 norm 1; a frame of zeros changes nothing."""
@@ -122,11 +130,12 @@ class Scan:
         spread = float(np.sqrt(np.abs(np.fft.rfft(frame)) ** 2 @ self._spread))
         drifts = self._updates % law.drift_every == 0
         price = law.price if drifts else -1.0
+        weight = self._weight(frame)
         self._law[:] = (
-            1.0 / (127.0 * 127.0 * spread),
-            -law.threshold,
-            law.least,
-            law.most,
+            weight / (127.0 * 127.0 * spread),
+            -weight * law.threshold,
+            weight * law.least,
+            weight * law.most,
             law.keep,
             price,
         )
@@ -134,9 +143,30 @@ class Scan:
             scan(part.frames, part.starts, part.lengths, self._queries, self._steps, self._law, score, best)
         self._updates += 1
 
+    def _weight(self, frame: Array) -> float:
+        """How much the frame counts, by how much it differs from that of a second ago."""
+        change = 1.0 - float(frame @ self._past[0])
+        self._past[:-1] = self._past[1:]
+        self._past[-1] = frame
+        return max(self.law.held_weight, min(1.0, change / self.law.full_change))
+
     def document_scores(self) -> Array:
         """Highest evidence in every document, over all lanes."""
         return np.concatenate([best.max(axis=1) for best in self._bests])
+
+    def rival(self, peak: Peak) -> float:
+        """The best evidence for what is certainly something else: any other document in any other key.
+
+        Other performances of the same piece stand in the same key, so they are no rivals. With one key only,
+        or one document only, the other documents or the other keys are all there is.
+        """
+        best = np.concatenate(self._bests)
+        if len(self.keys) > 1:
+            first = self.keys.index(peak.key) * len(self.tempi)
+            best[:, first : first + len(self.tempi)] = 0.0
+        if len(best) > 1:
+            best[peak.document] = 0.0
+        return float(best.max())
 
     def peak(self, document: int) -> Peak:
         """Where in a document the evidence is highest."""
