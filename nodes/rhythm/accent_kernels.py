@@ -16,7 +16,7 @@ COMPRESSION = 30.0
 def band_weights(rate: int, bins: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Array]:
     """Triangular bands, evenly spaced on a mel-like scale, at least one bin wide each.
 
-    Returns first bin (BANDS,), number of bins (BANDS,) and weights (BANDS, most bins), each band summing to 1.
+    Returns first bin (BANDS,), number of bins (BANDS,) and weights (BANDS, most bins); a band sums to 1.
     """
     scale = lambda f: np.log(1.0 + f / 300.0)  # noqa: E731 - the formula is the name
     edges = 300.0 * np.expm1(np.linspace(scale(LOWEST), scale(min(HIGHEST, 0.49 * rate)), BANDS + 2))
@@ -25,7 +25,9 @@ def band_weights(rate: int, bins: int) -> tuple[npt.NDArray[np.int32], npt.NDArr
     for low, centre, high in zip(edges[:-2], edges[1:-1], edges[2:], strict=True):
         width = frequency[1] - frequency[0]
         low, high = min(low, centre - width), max(high, centre + width)
-        row = np.clip(np.minimum((frequency - low) / (centre - low), (high - frequency) / (high - centre)), 0, None)
+        row = np.clip(
+            np.minimum((frequency - low) / (centre - low), (high - frequency) / (high - centre)), 0, None
+        )
         rows.append(row / row.sum())
     first = np.array([np.flatnonzero(row)[0] for row in rows], np.int32)
     count = np.array([np.flatnonzero(row)[-1] - np.flatnonzero(row)[0] + 1 for row in rows], np.int32)
@@ -37,14 +39,20 @@ def band_weights(rate: int, bins: int) -> tuple[npt.NDArray[np.int32], npt.NDArr
 
 @nb.njit(
     nb.void(
-        nb.float32[::1], nb.int32[::1], nb.int32[::1], nb.float32[:, ::1], nb.float32[::1], nb.float32, nb.float32[::1]
+        nb.float32[::1],
+        nb.int32[::1],
+        nb.int32[::1],
+        nb.float32[:, ::1],
+        nb.float32[::1],
+        nb.float32,
+        nb.float32[::1],
     ),
     nogil=True,
     cache=True,
     fastmath={"reassoc", "contract"},
 )
 def accent_bands(magnitude, first, count, weights, level, decay, out):  # type: ignore[no-untyped-def]
-    """out[b] = log(1 + 30 e_b / L): e_b the band's mean magnitude, L a peak level that falls by `decay` a frame.
+    """out[b] = log(1 + 30 e_b / L): e_b a band's mean magnitude, L a peak level, times `decay` a frame.
 
     `level` (1,) is the state. The result does not change when the input is scaled.
     """

@@ -1,4 +1,5 @@
-"""Which beat of the bar this is: a small filter over (meter, place in the bar) that moves on with every beat."""
+"""Which beat of the bar this is: a small filter over (meter, place in the bar) that moves on with every
+beat."""
 
 from __future__ import annotations
 

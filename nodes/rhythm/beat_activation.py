@@ -34,7 +34,9 @@ class BeatActivation(FrameNode):
             raise ValueError(f"takes the spectrum of one channel, not {magnitude}: mix the channels first")
         if not 75.0 <= magnitude.frame_rate <= 100.0:
             hop = round(magnitude.rate / 86.13)
-            raise ValueError(f"needs 75 to 100 frames a second, not {magnitude.frame_rate:.4g}: set hop = {hop}")
+            raise ValueError(
+                f"needs 75 to 100 frames a second, not {magnitude.frame_rate:.4g}: set hop = {hop}"
+            )
         self._first, self._count, self._bands = band_weights(magnitude.rate, magnitude.shape[0])
         self._decay = np.float32(0.5 ** (1.0 / (magnitude.frame_rate * LEVEL_HALF_LIFE)))
         self._level = np.zeros(1, np.float32)
@@ -71,3 +73,11 @@ class BeatActivation(FrameNode):
             if newer:
                 slot = self.activation.push(index >> 1)
                 network_step(self._weights, self._inputs, self._rows, self._steps, self._scratch, slot)
+
+    @classmethod
+    def test_inputs(cls, graph):
+        """For the conformance kit: the magnitude of an `Stft`."""
+        from nodes.spectral.stft import Stft
+
+        graph.add("stft", Stft()).connect("input.audio", "stft")
+        return {"magnitude": "stft.magnitude"}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.node import EventsFormat, EventsOut, FrameNode, FramesFormat, FramesIn, FramesOut, Param, same_grid
+from engine.node import (
+    EventsFormat,
+    EventsOut,
+    FrameNode,
+    FramesFormat,
+    FramesIn,
+    FramesOut,
+    Param,
+    same_grid,
+)
 from nodes.rhythm.bars import Bars
 from nodes.rhythm.beat_network import likelihood_tables
 from nodes.rhythm.belief import Belief
@@ -23,10 +32,11 @@ class BeatTracker(FrameNode):
     higher revisions while it moves, and counted when it is due. Bars of 2, 3, 4 or 6 beats are followed by
     the downbeat evidence at each beat.
 
-    States: searching (nothing believed yet), tracking, holding (no beat heard for a while, the tempo goes on),
-    silent (longer than `hold`: no beats until something is heard, tempo forgotten).
+    States: searching (nothing believed yet), tracking, holding (no beat heard for a while, the tempo
+    goes on), silent (longer than `hold`: no beats until something is heard, tempo forgotten).
 
-    Latency: none where the beat is foreseen: a beat is announced up to `lookahead` before it is due. The first
+    Latency: none where the beat is foreseen: a beat is announced up to `lookahead` before it is due.
+    The first
     beats of a piece cannot be foreseen.
 
     Sources: bar-pointer model: Whiteley, Cemgil and Godsill, ISMIR 2006; Krebs, Boeck and Widmer, ISMIR 2015.
@@ -49,7 +59,12 @@ class BeatTracker(FrameNode):
     high = Param(225.0, low=30.0, high=240.0, unit="BPM", live=True, help="fastest tempo")
     centre = Param(105.0, low=40.0, high=240.0, unit="BPM", live=True, help="most usual tempo")
     width = Param(0.55, low=0.1, high=3.0, unit="octaves", live=True, help="how far from it is still usual")
-    octave = Param("heard", choices=("heard", "half", "double"), live=True, help="emit beats as heard, every second, or twice as many")
+    octave = Param(
+        "heard",
+        choices=("heard", "half", "double"),
+        live=True,
+        help="emit beats as heard, every second, or twice as many",
+    )
     lock = Param(False, live=True, help="keep the tempo within 3 % of what is believed now")
     lookahead = Param(0.25, low=0.0, high=1.0, unit="s", live=True, help="how early a beat is announced")
     enter = Param(0.42, low=0.0, high=1.0, live=True, help="confidence from which beats are given")
@@ -109,7 +124,9 @@ class BeatTracker(FrameNode):
             else:
                 self._belief.set_prior(self.low, max(self.low, self.high), self.centre, self.width)
 
-    def step(self, activation: np.ndarray, tempo: np.ndarray, confidence: np.ndarray, phase: np.ndarray) -> None:
+    def step(
+        self, activation: np.ndarray, tempo: np.ndarray, confidence: np.ndarray, phase: np.ndarray
+    ) -> None:
         belief = self._belief
         belief.step(activation)
         ticks, share, period, probability = self._out
@@ -212,3 +229,13 @@ class BeatTracker(FrameNode):
         self._key += 2
         self._count += 1
         self._announced, self._revision, self._counted = -1, -1, False
+
+    @classmethod
+    def test_inputs(cls, graph):
+        """For the conformance kit: the activation of an `Stft`."""
+        from nodes.rhythm.beat_activation import BeatActivation
+        from nodes.spectral.stft import Stft
+
+        graph.add("stft", Stft()).add("activation", BeatActivation())
+        graph.connect("input.audio", "stft").connect("stft.magnitude", "activation")
+        return {"activation": "activation.activation"}

@@ -7,10 +7,10 @@ import numpy as np
 from nodes.rhythm.belief_kernels import TICKS, belief_step
 
 # Chosen on the development part of the composed songs, see docs/decisions.md.
-TEMPO_STEP = 0.012  # natural log of neighbouring tempi's ratio
-REACH = 8  # places a tempo may change at a beat
-TIGHT = 0.47  # places, exponential: the usual drift
-BROAD, BROAD_PLACES = 0.011, 6.0  # weight and width of larger changes
+TEMPO_STEP = 0.016  # natural log of neighbouring tempi's ratio
+REACH = 5  # places a tempo may change at a beat
+TIGHT = 0.4  # places, exponential: the usual drift
+BROAD, BROAD_PLACES = 0.011, 4.5  # weight and width of larger changes
 PULL = 0.4  # a second: how strongly usual tempi are favoured all the time
 OCTAVE, TURN = 0.001, 0.002  # shares of a beat's mass that go to half and double tempo, and half a beat on
 RESTART = 0.001  # share of the arriving mass that starts anew at a tempo of the prior
@@ -90,6 +90,8 @@ class Belief:
 
     def step(self, logits: np.ndarray) -> None:
         belief_step(
-            logits, self.table, self.band, self.limits, self.cells, self.offset, self.period, self.pointer, self.spread,
-            self.restart, self.pull, self.slower, self.faster, self.jumps, self.mass, self.density, self.scratch, self.clock, self.out,
+            logits, self.table, self.band, self.limits, self.cells, self.offset, self.period,
+            self.pointer, self.spread,
+            self.restart, self.pull, self.slower, self.faster, self.jumps, self.mass, self.density,
+            self.scratch, self.clock, self.out,
         )  # fmt: skip

@@ -21,11 +21,15 @@ SEPARATION = 0.5  # periods
 
 
 @nb.njit(nogil=True, cache=True)
-def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, slower, faster, jumps, mass):  # type: ignore[no-untyped-def]
+def advance(
+    cells, offset, period, pointer, arrivals, moved, spread, restart, pull, slower, faster, jumps, mass
+):  # type: ignore[no-untyped-def]
     """One tick: the mass that arrives at the beat is spread over neighbouring tempi.
 
-    `jumps`: shares that go to half or double the tempo (`slower`, `faster`: that tempo's place, or its own) and
-    that turn round by half a beat. `spread` (2 B + 1,) weights of a tempo change by -B..B places; `restart` (tempi,) the share of all
+    `jumps`: shares that go to half or double the tempo (`slower`, `faster`: that tempo's place, or its
+    own) and
+    that turn round by half a beat. `spread` (2 B + 1,) weights of a tempo change by -B..B places;
+    `restart` (tempi,) the share of all
     arriving mass that starts afresh at each tempo, `pull` (tempi,)
     what a beat at that tempo is multiplied with. `mass` (tempi,) is kept up to date.
     """
@@ -63,8 +67,8 @@ def advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pu
 def observe(cells, offset, period, pointer, band, on_beats, off_beats, mass):  # type: ignore[no-untyped-def]
     """Multiply the cells around the beat by `on_beats` and those around the half beat by `off_beats`.
 
-    Both (tempo bands, 2 Z + 1), for -Z..Z ticks; `band` (tempi,) is each tempo's row. Returns the total mass, which the caller divides out when it
-    leaves a comfortable range.
+    Both (tempo bands, 2 Z + 1), for -Z..Z ticks; `band` (tempi,) is each tempo's row.
+    Returns the total mass, which the caller divides out when it leaves a comfortable range.
     """
     zone = on_beats.shape[1] // 2
     total = np.float32(0.0)
@@ -114,7 +118,8 @@ def rescale(cells, mass, offset, period, total):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True)
 def next_beat_density(cells, offset, period, pointer, mass, least, density):  # type: ignore[no-untyped-def]
-    """density[k]: probability that the next beat falls k ticks ahead; tempi with less mass than `least` are left out."""
+    """density[k]: probability that the next beat falls k ticks ahead; tempi with less mass than `least`
+    are left out."""
     density[:] = 0.0
     for i in range(len(period)):
         if mass[i] < least:
@@ -131,7 +136,8 @@ def next_beat_density(cells, offset, period, pointer, mass, least, density):  # 
 
 @nb.njit(nogil=True, cache=True)
 def window_peak(density, half, first, last):  # type: ignore[no-untyped-def]
-    """The place in [first, last) around which `density`, within +-half ticks, holds most, that much, and its centroid."""
+    """The place in [first, last) around which `density`, within +-half ticks, holds most, that much,
+    and its centroid."""
     size = len(density)
     total = np.float32(0.0)
     best, place = np.float32(-1.0), first
@@ -156,7 +162,25 @@ def window_peak(density, half, first, last):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True)
 def belief_step(  # type: ignore[no-untyped-def]
-    logits, table, band, limits, cells, offset, period, pointer, spread, restart, pull, slower, faster, jumps, mass, density, scratch, clock, out
+    logits,
+    table,
+    band,
+    limits,
+    cells,
+    offset,
+    period,
+    pointer,
+    spread,
+    restart,
+    pull,
+    slower,
+    faster,
+    jumps,
+    mass,
+    density,
+    scratch,
+    clock,
+    out,
 ):
     """Two frames: time passes, evidence is taken in, the next beat is looked for. See `belief.Belief`."""
     tempi = len(period)
@@ -164,7 +188,9 @@ def belief_step(  # type: ignore[no-untyped-def]
     bands, zone = table.shape[1], table.shape[2]
     arrivals = scratch[: tempi + 2 * reach]
     moved = scratch[tempi + 2 * reach : 2 * tempi + 2 * reach]
-    factors = scratch[2 * tempi + 2 * reach : 2 * tempi + 2 * reach + 2 * bands * zone].reshape(2, bands, zone)
+    factors = scratch[2 * tempi + 2 * reach : 2 * tempi + 2 * reach + 2 * bands * zone].reshape(
+        2, bands, zone
+    )
     for i in range(reach):
         arrivals[i] = 0.0
         arrivals[tempi + reach + i] = 0.0
@@ -172,7 +198,21 @@ def belief_step(  # type: ignore[no-untyped-def]
     total = np.float32(1.0)
     for frame in range(2):
         for _ in range(TICKS):
-            advance(cells, offset, period, pointer, arrivals, moved, spread, restart, pull, slower, faster, jumps, mass)
+            advance(
+                cells,
+                offset,
+                period,
+                pointer,
+                arrivals,
+                moved,
+                spread,
+                restart,
+                pull,
+                slower,
+                faster,
+                jumps,
+                mass,
+            )
         at = (min(np.float32(1.9), max(np.float32(-8.9), logits[frame])) + np.float32(9.0)) * np.float32(2.0)
         low = int(at)
         part = at - np.float32(low)
@@ -200,7 +240,7 @@ def belief_step(  # type: ignore[no-untyped-def]
     longest = len(density) - 1
     if first >= longest - 2:
         first = 0
-    place, share, centre = window_peak(density, HALF_WINDOW, first, min(longest, first + int(1.25 * turn)))
+    _, share, centre = window_peak(density, HALF_WINDOW, first, min(longest, first + int(1.25 * turn)))
     out[0] = centre
     out[1] = share / total
     out[2] = turn

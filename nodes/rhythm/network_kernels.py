@@ -51,7 +51,7 @@ def dot(matrix, row, vector, size):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def network_step(weights, inputs, rows, count, scratch, out):  # type: ignore[no-untyped-def]
-    """The last SPAN frames of bands in, logits (OUTPUTS,) out: beat and downbeat, each of the older and the newer frame.
+    """The last SPAN frames of bands in, logits (OUTPUTS,) out: beat and downbeat, older and newer frame.
 
     `inputs` (SPAN * BANDS,), oldest first, is moved on by two frames for the caller to fill.
     State: `rows` (ROWS, CHANNELS) the layers' rings, `count` (1,) steps so far.

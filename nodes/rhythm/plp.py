@@ -87,3 +87,13 @@ class Plp(FrameNode):
         gamma_confidence[...] = value.real * envelope
         stability[...] = envelope / self._most if self._most > 0.0 else 0.0
         tempo[...] = self._tempi[best]
+
+    @classmethod
+    def test_inputs(cls, graph):
+        """For the conformance kit: the novelty of an `Stft`."""
+        from nodes.spectral.novelty import Novelty
+        from nodes.spectral.stft import Stft
+
+        graph.add("stft", Stft()).add("flux", Novelty())
+        graph.connect("input.audio", "stft").connect("stft.magnitude", "flux")
+        return {"novelty": "flux.novelty"}

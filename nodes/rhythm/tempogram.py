@@ -16,7 +16,8 @@ class Tempogram(FrameNode):
 
     Latency: none of its own; the estimate is that of the middle of the window, half a window ago.
 
-    Source: Grosche and Mueller, IEEE TASLP 19(6), 2011, eq. (2); causal: Meier, Chiu and Mueller, TISMIR 2024.
+    Source: Grosche and Mueller, IEEE TASLP 19(6), 2011, eq. (2);
+    causal: Meier, Chiu and Mueller, TISMIR 2024.
     """
 
     novelty = FramesIn("novelty, shape ()")
@@ -48,3 +49,13 @@ class Tempogram(FrameNode):
         self._at = (self._at + 1) % len(self._ring)
         self._ring[self._at] = novelty
         tempogram_column(self._ring, self._at, self._taper, self._turns, tempogram)
+
+    @classmethod
+    def test_inputs(cls, graph):
+        """For the conformance kit: the novelty of an `Stft`."""
+        from nodes.spectral.novelty import Novelty
+        from nodes.spectral.stft import Stft
+
+        graph.add("stft", Stft()).add("flux", Novelty())
+        graph.connect("input.audio", "stft").connect("stft.magnitude", "flux")
+        return {"novelty": "flux.novelty"}

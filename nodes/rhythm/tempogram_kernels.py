@@ -38,7 +38,8 @@ def tempogram_column(novelty, newest, taper, turns, out):  # type: ignore[no-unt
 
 @nb.njit(nogil=True, cache=True)
 def add_pulse(pulse, start, taper, turn, phase):  # type: ignore[no-untyped-def]
-    """Overlap-add of the analytic kernel taper[n] exp(i (turn n + phase)) to the ring `pulse` from `start`."""
+    """Overlap-add of the analytic kernel taper[n] exp(i (turn n + phase)) to the ring `pulse` from
+    `start`."""
     size = len(taper)
     step = complex(np.cos(turn), np.sin(turn))
     wheel = complex(np.cos(phase), np.sin(phase))

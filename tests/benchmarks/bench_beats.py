@@ -1,7 +1,7 @@
 """Beat tracking beside aubio: python -m tests.benchmarks.bench_beats [--songs 7] [--synthetic 0]
 
-The evaluation songs (FOLLOWSPOT_DATA, default ../shared/data) at five speeds, whole files, no warm-up taken off,
-a beat stamped at max(time, emitted). Then re-lock after an abrupt change of tempo and beats in silence and
+The evaluation songs (FOLLOWSPOT_DATA, default ../shared/data) at five speeds, whole files, no warm-up taken
+off, a beat stamped at max(time, emitted). Then re-lock after an abrupt change of tempo and beats in silence and
 noise after music. `--synthetic N` adds N composed songs that nothing was trained on (needs FluidSynth).
 Prints tables and writes build/benchmarks/beats.json.
 """
@@ -69,7 +69,9 @@ def aubio_tempo(audio: np.ndarray) -> tuple[Heard, float]:
 def songs(limit: int) -> Iterator[Clip]:
     for folder in sorted((DATA / "mdb").iterdir())[:limit]:
         mix = np.sum([sf.read(f, dtype="float32")[0] for f in sorted(folder.glob("*.flac"))], axis=0)
-        rows = np.array([[float(v) for v in line.split()] for line in open(folder / "beats.txt")])
+        rows = np.array(
+            [[float(v) for v in line.split()] for line in (folder / "beats.txt").read_text().splitlines()]
+        )
         for speed in SPEEDS:
             audio = mix if speed == 1.0 else soxr.resample(mix, RATE, RATE / speed)
             yield f"{folder.name} x{speed}", audio.astype(np.float32), rows / [speed, 1.0]
@@ -90,7 +92,11 @@ def figures(truth: np.ndarray, heard: Heard) -> dict[str, float]:
     true, beats = truth[:, 0], heard["beat"]
     ones = truth[truth[:, 1] == 1, 0]
     _, cmlt, _, amlt = mir_eval.beat.continuity(true, beats)
-    error = beats[np.abs(beats[None] - true[:, None]).argmin(axis=1)] - true if len(beats) else np.full(len(true), 9.0)
+    error = (
+        beats[np.abs(beats[None] - true[:, None]).argmin(axis=1)] - true
+        if len(beats)
+        else np.full(len(true), 9.0)
+    )
     right = np.abs(error) < 0.07
     return {
         "F": mir_eval.beat.f_measure(true, beats),
@@ -133,7 +139,9 @@ def idle_beats(track: Callable[[np.ndarray], tuple[Heard, float]], clip: Clip) -
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--songs", type=int, default=7)
     parser.add_argument("--synthetic", type=int, default=0)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Train the beat network on the made-up band: python -m tests.benchmarks.train_beat_network FOLDER [--minutes 20]
+"""Train the beat network: python -m tests.benchmarks.train_beat_network FOLDER [--minutes 20]
 
 FOLDER holds one .npz a song: `x` (frames, 32) bands of `nodes.rhythm.accent_kernels`, `beats` rows of
 (seconds, place in the bar). Needs torch (tested with 2.13, CPU). Writes FOLDER/network.npz with the names
@@ -89,7 +89,9 @@ def batch(songs: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", type=float, default=20.0)
     options = parser.parse_args()

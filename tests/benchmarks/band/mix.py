@@ -49,7 +49,8 @@ def mix(
     drop_drums: bool = False,
     clean: bool = False,
 ) -> np.ndarray:
-    """A mono mix, peak 0.05 .. 1. `speed` plays it faster (times divide by it); `clean` leaves out the wear."""
+    """A mono mix, peak 0.05 .. 1. `speed` plays it faster (times divide by it); `clean` leaves out the
+    wear."""
     total = np.zeros(len(next(iter(stems.values()))), dtype=np.float32)
     for name, wave in stems.items():
         if name == "drums" and drop_drums and len(stems) > 1:
