@@ -2,7 +2,8 @@
 
 The evaluation songs (FOLLOWSPOT_DATA, default ../shared/data) at five speeds, whole files, no warm-up
 taken off, a beat stamped at max(time, emitted). Then re-lock after an abrupt change of tempo, and beats
-in silence and noise after music. `--synthetic N` adds N composed songs that nothing was trained on (needs FluidSynth).
+in silence and noise after music.
+`--synthetic N` adds N composed songs that nothing was trained on (needs FluidSynth).
 Prints tables and writes build/benchmarks/beats.json.
 """
 
