@@ -79,7 +79,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     """The arguments of one verb, whose module alone is imported."""
-    parser = _Parser(prog="followspot", description="Listens to live music and tells the rig what it hears.")
+    parser = _Parser(
+        prog="followspot",
+        description="Listens to live music and tells the rig what it hears.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
+    )
     subparsers = parser.add_subparsers(metavar="VERB", required=True)
     chosen = next((word for word in argv if not word.startswith("-")), None)
     if chosen is not None and chosen not in VERBS:
