@@ -57,6 +57,7 @@ class Desk:
     Attributes
     ----------
     preset : what runs. values, initial : of every parameter, "node.param"; now, and at the start.
+    health : the last word on everything, as (state, reason).
     faces : told of every event that falls due, of every change of health, and of every change of `values`.
     """
 
@@ -69,6 +70,7 @@ class Desk:
     ) -> None:
         self.input, self._listen = input, listen
         self.faces: list[Face] = []
+        self.health: dict[str, tuple[str, str]] = {}
         self._controls: Controls | None = None
         self._lock = threading.RLock()
         self._next: PresetSource | None = None
@@ -98,6 +100,7 @@ class Desk:
             face.event(event)
 
     def _status(self, what: str, state: str, reason: str) -> None:
+        self.health[what] = state, reason
         for face in self.faces:
             face.status(what, state, reason)
 

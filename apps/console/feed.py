@@ -83,11 +83,14 @@ class Feed:
 
     def greet(self, client: Client) -> None:
         """What a new client has to know."""
+        self._look_for_a_new_engine()
         client.tell(self._about())
         client.tell(messages.values(self.desk))
         client.tell(messages.telemetry(self.desk))
         for news in self._news:
             client.tell(news)
+        if self._rig.last is not None:
+            client.tell({"type": "rig", "lights": self._rig.last})
 
     def watch(self, client: Client, command: dict[str, Any]) -> None:
         """The command "watch": {"streams": ["node.port", ...]}."""

@@ -122,6 +122,7 @@ def telemetry(desk: Desk) -> dict[str, Any]:
         "sinks": {
             id: {
                 "status": health.status,
+                "reason": desk.health.get(f"sink {id}", ("", ""))[1],
                 "late_ms": [round(ms, 3) for ms in (health.late_p50, health.late_p99, health.late_max)],
                 "sent": health.fired,
                 "stale": health.stale,

@@ -36,7 +36,12 @@ class _Part:
 
 
 class Rig:
-    """All DMX sinks of a preset; a patch or cues that are not understood leave their sink out."""
+    """All DMX sinks of a preset; a patch or cues that are not understood leave their sink out.
+
+    Attributes
+    ----------
+    last : colour of every fixture, 0 to 255 for red, green and blue, when `lights` was last asked.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -47,7 +52,7 @@ class Rig:
                     self._parts.append(_Part(desk, id))
                 except ValueError:
                     continue  # the sink itself reports it
-        self._last: dict[str, list[int]] | None = None
+        self.last: dict[str, list[int]] | None = None
 
     def describe(self) -> list[str]:
         """Names of the fixtures, "sink.fixture", in the order of the patch."""
@@ -75,7 +80,7 @@ class Rig:
             for name, fixture in part.fixtures.items():
                 channels = universes[_HOME if fixture.universe is None else fixture.universe]
                 lights[f"{part.id}.{name}"] = part.colour(fixture, channels)
-        if lights == self._last:
+        if lights == self.last:
             return None
-        self._last = lights
+        self.last = lights
         return lights

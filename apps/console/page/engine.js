@@ -67,7 +67,7 @@ export class Engine {
     const sinks = Object.entries(t.sinks);
     document.querySelector("#outputs").replaceChildren(sinks.length === 0 ? "This preset has no outputs." :
       table(["output", "", "sent", "late ms p50 / p99", "stale", "dropped", "failures"],
-        sinks.map(([id, s]) => [id, [s.status, s.status === "ok" ? "good" : "bad"], s.sent,
+        sinks.map(([id, s]) => [id, [s.status === "ok" ? "ok" : `${s.status}: ${s.reason}`, s.status === "ok" ? "good" : "bad"], s.sent,
           `${s.late_ms[0].toFixed(1)} / ${s.late_ms[1].toFixed(1)}`, s.stale, s.dropped, s.failures])));
   }
 

@@ -22,7 +22,7 @@ export function kindOf(stream) {
   const name = `${stream.type} ${stream.output}`.toLowerCase();
   if (stream.mode === "wave") return "wave";
   if (stream.mode === "curves") {
-    if (/pulse$|_lfo$|beat_?tracker .*\.phase$/.test(name)) return "pulse";
+    if (/pulse$|_lfo$|\.phase$/.test(name)) return "pulse";
     return /novelty|activation|accent|flux/.test(name) ? "novelty" : "curves";
   }
   if (/tempo/.test(name)) return "tempogram";
@@ -43,6 +43,7 @@ export class Strip {
     // A phase becomes a pulse: 1 on the beat, 0 half way.
     this.isPhase = this.kind === "pulse" && stream.output.endsWith(".phase");
     this.newest = -1;
+    this.shift = 0;
     this.columns = Math.min(4096, Math.ceil(SECONDS / stream.step));
     this.largest = 1e-6;
     this.element = document.createElement("div");
@@ -74,8 +75,9 @@ export class Strip {
   }
 
   put({ count, rows, time, data }) {
-    const first = Math.round(time / this.stream.step);
     if (rows !== this.stream.rows) return;
+    const first = Math.floor(time / this.stream.step + 1e-3);
+    this.shift = time - first * this.stream.step; // the grid need not pass through 0
     if (first < this.newest - 2 * this.columns || first > this.newest + this.columns) this.wipe(first - this.columns, this.columns);
     else if (first > this.newest + 1) this.wipe(this.newest + 1, first - this.newest - 1);
     if (this.pen) this.putHeat(first, count, rows, data);
@@ -132,14 +134,14 @@ export class Strip {
   }
 
   drawHeat(pen, start, now, x, height) {
-    const step = this.stream.step;
-    const first = Math.max(Math.ceil(start / step), this.newest - this.columns + 1);
-    const stop = Math.min(Math.floor(now / step), this.newest) + 1;
+    const { step } = this.stream, { shift } = this;
+    const first = Math.max(Math.ceil((start - shift) / step), this.newest - this.columns + 1);
+    const stop = Math.min(Math.floor((now - shift) / step), this.newest) + 1;
     if (stop <= first) return;
     for (let at = first; at < stop; ) {
       const place = ((at % this.columns) + this.columns) % this.columns;
       const count = Math.min(stop - at, this.columns - place);
-      const left = x(at * step), right = x((at + count) * step);
+      const left = x(at * step + shift), right = x((at + count) * step + shift);
       pen.drawImage(this.ring, place, 0, count, this.stream.rows, left, 0, right - left, height);
       at += count;
     }
@@ -147,9 +149,10 @@ export class Strip {
 
   *visible(start, now) {
     const { step, rows } = this.stream;
-    const stop = Math.min(Math.floor(now / step), this.newest);
-    for (let at = Math.max(Math.ceil(start / step), this.newest - this.columns + 1); at <= stop; at++)
-      yield [at * step, (((at % this.columns) + this.columns) % this.columns) * rows];
+    const { shift } = this;
+    const stop = Math.min(Math.floor((now - shift) / step), this.newest);
+    for (let at = Math.max(Math.ceil((start - shift) / step), this.newest - this.columns + 1); at <= stop; at++)
+      yield [at * step + shift, (((at % this.columns) + this.columns) % this.columns) * rows];
   }
 
   drawWave(pen, start, now, x, height) {
