@@ -1,0 +1,197 @@
+"""How well the score follower follows: python -m tests.benchmarks.bench_follow [--pianists N] [--only PART].
+
+Parts: asap, vienna, bach10 (accuracy), jumps (15 s skipped or played again, cold start), cost.
+Every position is the last one said at or before the instant at which a beat sounds; nothing is excluded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import numpy as np
+import soundfile
+
+from nodes.follow.bands import HOP, LONG, Bands, Ear
+from nodes.follow.reference import load_reference, reference_of_score
+from nodes.follow.score import Score
+from nodes.follow.tracker import Tracker
+from tests.benchmarks import follow_data as data
+
+RATE = 44100
+WITHIN = (25, 50, 100, 300, 500, 1000, 2000)  # ms
+
+
+def hear(sound: np.ndarray, bands: Bands) -> list[np.ndarray]:
+    """What the ear says per hop: flux, pitches, (power, level)."""
+    ear = Ear(bands)
+    padded = np.concatenate([np.zeros(LONG, np.float32), sound.astype(np.float32)])
+    count = len(sound) // HOP
+    flux = np.zeros((count, bands.shape[0]), np.float32)
+    pitches = np.zeros((count, bands.shape[1]), np.float32)
+    power = np.zeros((count, 2))
+    for i in range(count):
+        stop = LONG + (i + 1) * HOP
+        ear.step(padded[stop - LONG : stop])
+        flux[i], pitches[i], power[i] = ear.flux, ear.pitches, (ear.power, ear.level)
+    return [flux, pitches, power]
+
+
+def track(reference, heard) -> tuple[np.ndarray, np.ndarray]:
+    """(position s, tempo) per hop, and the CPU seconds of each hop."""
+    tracker = Tracker(reference, RATE)
+    said, cost = np.zeros((len(heard[0]), 2)), np.zeros(len(heard[0]))
+    for i, (flux, pitches, (power, level)) in enumerate(zip(*heard, strict=True)):
+        begin = time.thread_time()
+        tracker.step(flux, pitches, power, level)
+        cost[i] = time.thread_time() - begin
+        said[i] = tracker.position, tracker.tempo
+    return said, cost
+
+
+def performance_time(position: np.ndarray, beats: np.ndarray) -> np.ndarray:
+    """Time at which the performance is at `position`, by the true beats; slope 1 outside them."""
+    inside = np.interp(position, beats[:, 0], beats[:, 1])
+    return inside + np.minimum(position - beats[0, 0], 0) + np.maximum(position - beats[-1, 0], 0)
+
+
+def errors_at_beats(said: np.ndarray, beats: np.ndarray) -> np.ndarray:
+    """ms: time of the position last said when beat k sounds, less the time of beat k."""
+    row = np.clip((beats[:, 1] * RATE / HOP).astype(int) - 1, 0, len(said) - 1)
+    return 1e3 * (performance_time(said[row, 0], beats) - beats[:, 1])
+
+
+def errors_of_arrival(said: np.ndarray, beats: np.ndarray) -> np.ndarray:
+    """ms: when beat k was first reached for good, less when it sounds (the other direction)."""
+    times = (np.arange(len(said)) + 1) * HOP / RATE
+    first = [np.flatnonzero(said[:, 0] < position) for position in beats[:, 0]]
+    reached = np.array([times[min(rows[-1] + 1, len(times) - 1)] if len(rows) else 0.0 for rows in first])
+    return 1e3 * (reached - beats[:, 1])
+
+
+def row(errors: np.ndarray) -> dict[str, float]:
+    """Median, bias and shares of a set of errors."""
+    size = np.abs(errors)
+    shares = {f"<= {w}": 100 * float(np.mean(size <= w)) for w in WITHIN}
+    return {"median": float(np.median(size)), "bias": float(np.median(errors)), **shares}
+
+
+def show(name: str, values: dict[str, float]) -> None:
+    print(f"{name[:58]:58}" + "".join(f"{value:8.1f}" for value in values.values()), flush=True)
+
+
+def accuracy(performances, bands: Bands) -> dict[str, dict[str, float]]:
+    """One row per performance, then all beats together in both directions."""
+    table, at_beats, arrival = {}, [], []
+    for performance in performances:
+        sound, _ = soundfile.read(performance.audio, dtype="float32")
+        said, _ = track(load_reference(performance.score, bands), hear(sound, bands))
+        at_beats.append(errors_at_beats(said, performance.beats))
+        arrival.append(errors_of_arrival(said, performance.beats))
+        table[performance.name] = row(at_beats[-1])
+        show(performance.name, table[performance.name])
+    table["ALL, position at the beat"] = row(np.concatenate(at_beats))
+    table["ALL, arrival at the beat"] = row(np.concatenate(arrival))
+    for name in list(table)[-2:]:
+        show(name, table[name])
+    return table
+
+
+def relock(said: np.ndarray, true: np.ndarray, start: int) -> float:
+    """Seconds after hop `start` from which the position stays within 1 s of the truth; inf if not for 3 s."""
+    wrong = np.flatnonzero(np.abs(said[start:, 0] - true[start:]) >= 1.0)
+    if len(wrong) == 0:
+        return 0.0
+    return float("inf") if wrong[-1] > len(said) - start - 3 * RATE / HOP else (wrong[-1] + 1) * HOP / RATE
+
+
+def jumps(performances, bands: Bands) -> dict[str, dict[str, float]]:
+    """At 40 % of the performance 15 s are skipped or played again; and starts in the middle."""
+    found: dict[str, list[float]] = {"skip 15 s": [], "repeat 15 s": [], "cold start": []}
+    hops, after = int(15 * RATE / HOP), int(40 * RATE / HOP)
+    for k, performance in enumerate(performances):
+        sound, _ = soundfile.read(performance.audio, dtype="float32")
+        reference = load_reference(performance.score, bands)
+        count = len(sound) // HOP
+        cut, cold = int(0.4 * count), int((0.2 + 0.6 * (0.37 * k % 1)) * count)
+        plans = {
+            "skip 15 s": (cut, [*range(cut), *range(cut + hops, min(count, cut + hops + after))]),
+            "repeat 15 s": (cut, [*range(cut), *range(cut - hops, min(count, cut - hops + after))]),
+            "cold start": (0, [*range(cold, min(count, cold + after))]),
+        }
+        for kind, (start, order) in plans.items():
+            if min(order) < 0 or len(order) - start < 8 * RATE / HOP:
+                continue
+            rows = np.array(order)
+            cut_sound = sound[: count * HOP].reshape(count, HOP)[rows].ravel()
+            said, _ = track(reference, hear(cut_sound, bands))
+            true = np.interp((rows + 1) * HOP / RATE, performance.beats[:, 1], performance.beats[:, 0])
+            found[kind].append(relock(said, true, start))
+    table = {}
+    for kind, seconds in found.items():
+        never = float(np.isinf(seconds).sum())
+        table[kind] = {"median s": float(np.median(seconds)), "never": never, "of": float(len(seconds))}
+        show(kind, table[kind])
+    return table
+
+
+def cost(performances, bands: Bands) -> dict[str, dict[str, float]]:
+    """CPU time of a hop in the tracker, ms, and memory, for references of 10 and 60 minutes."""
+    sound, _ = soundfile.read(performances[0].audio, dtype="float32")
+    heard = hear(sound[: 90 * RATE], bands)
+    ear = Ear(bands)
+    begin = time.thread_time()
+    for i in range(2000):
+        ear.step(sound[i * HOP : i * HOP + LONG])
+    table = {"ear": {"mean ms": 1e3 * (time.thread_time() - begin) / 2000}}
+    show("ear", table["ear"])
+    score = load_reference(performances[0].score, bands).score
+    for minutes in (10, 60):
+        reference = reference_of_score(_repeated(score, 60.0 * minutes), bands)
+        _, spent = track(reference, heard)
+        p50, p95, p99 = 1e3 * np.percentile(spent[100:], [50, 95, 99])
+        table[f"{minutes} min"] = {"p50": p50, "p95": p95, "p99": p99, "MB": reference.bytes / 1e6}
+        show(f"{minutes}-minute reference: p50 p95 p99 ms, MB", table[f"{minutes} min"])
+    return table
+
+
+def _repeated(score: Score, seconds: float) -> Score:
+    """The score over and over, a semitone higher or lower each time, until it is so long."""
+    length = float(score.end.max())
+    turns = int(np.ceil(seconds / length))
+    return Score(
+        np.concatenate([score.onset + turn * length for turn in range(turns)]),
+        np.concatenate([score.end + turn * length for turn in range(turns)]),
+        np.concatenate([np.clip(score.pitch + turn % 5 - 2 * (turn > 0), 21, 108) for turn in range(turns)]),
+        score.knots,
+        score.bars,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pianists", type=int, default=2, help="per (n)ASAP piece")
+    parser.add_argument("--only", choices=["asap", "vienna", "bach10", "jumps", "cost"])
+    args = parser.parse_args()
+    bands = Bands(RATE)
+    parts = {
+        "bach10": lambda: accuracy(data.bach10(), bands),
+        "vienna": lambda: accuracy(data.vienna(), bands),
+        "asap": lambda: accuracy(data.asap(args.pianists), bands),
+        "jumps": lambda: jumps([*data.vienna()[::4], *data.asap(1)[::2]], bands),
+        "cost": lambda: cost(data.asap(1), bands),
+    }
+    out = data.BUILD.parent / "follow.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    results = json.loads(out.read_text()) if out.exists() else {}
+    for name, part in parts.items():
+        if args.only in (None, name):
+            columns = ["median", "bias", *(f"<={w}" for w in WITHIN)]
+            print(f"\n{name:58}" + "".join(f"{c:>8}" for c in columns))
+            results[name] = part()
+            out.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
