@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> None:
         note(f"compiling {name}")
         try:
             plan = compile_graph(load_preset(name, registry).build())
-        except FollowspotError as error:  # an optional extra is not installed
-            note(str(error))
+        except FollowspotError as error:  # it lacks an optional extra, or must be told something first
+            note(f"  left out: {error}")
             continue
         Runner(plan).warm_up()
         plan.release()

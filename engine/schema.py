@@ -29,6 +29,11 @@ def preset_schema(registry: Registry) -> dict[str, Any]:
             "items": {"type": "string"},
             "description": "what it gets, each node.port",
         }
+    inherited = {  # a table that changes one of the preset it extends may leave its type out
+        "type": "object",
+        "not": {"required": ["type"]},
+        "description": "changes to the table of the same name in the preset that this one extends",
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Followspot preset",
@@ -42,8 +47,8 @@ def preset_schema(registry: Registry) -> dict[str, Any]:
             "wires": {"type": "array", "items": {"type": "string", "pattern": "->"}},
             "engine": _table(params_of(EngineTable)),
             "input": _table(params_of(InputTable), channels={"type": ["string", "array"]}),
-            "nodes": {"type": "object", "additionalProperties": {"oneOf": nodes}},
-            "sinks": {"type": "object", "additionalProperties": {"oneOf": sinks}},
+            "nodes": {"type": "object", "additionalProperties": {"oneOf": [*nodes, inherited]}},
+            "sinks": {"type": "object", "additionalProperties": {"oneOf": [*sinks, inherited]}},
             "controls": {"type": "object", "additionalProperties": {"type": "string"}},
         },
     }

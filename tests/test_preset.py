@@ -160,7 +160,17 @@ def test_a_missing_preset_is_suggested(monkeypatch, tmp_path):
         load_preset("beets", REGISTRY)
 
 
-@pytest.mark.parametrize("name", preset_names())
+#: What these presets must be told first, and the words that say so.
+TEMPLATES = {"follow": "set reference", "identify": "followspot library add"}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates_say_what_they_need(name):
+    with pytest.raises(FollowspotError, match=TEMPLATES[name]):
+        compile_graph(load_preset(name, REGISTRY).build())
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if name not in TEMPLATES])
 def test_presets_that_come_along_compile(name):
     preset = load_preset(name, REGISTRY)
     for kind, _ in [*preset.nodes.values(), *preset.sinks.values()]:
