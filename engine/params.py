@@ -19,6 +19,8 @@ class Param(Generic[T]):
     low, high : the range, both ends allowed (None: open).
     unit : "Hz", "BPM", "ms", "samples", "dB", ... or "" for a plain number.
     live : it may change while the graph runs, at the edge of a quantum; otherwise only before the start.
+    momentary : setting it is an act, like pressing a button: the same value acts again, nothing undoes it,
+        and a restart does not repeat it.
     choices : the allowed values of a string parameter.
     help : one line for people.
     """
@@ -31,6 +33,7 @@ class Param(Generic[T]):
         high: float | None = None,
         unit: str = "",
         live: bool = False,
+        momentary: bool = False,
         choices: tuple[str, ...] = (),
         help: str = "",
     ) -> None:
@@ -39,6 +42,7 @@ class Param(Generic[T]):
         self.high = high
         self.unit = unit
         self.live = live
+        self.momentary = momentary
         self.choices = choices
         self.help = help
         self.name = ""
@@ -104,6 +108,13 @@ class Param(Generic[T]):
         low = "-inf" if self.low is None else f"{self.low:g}"
         high = "inf" if self.high is None else f"{self.high:g}"
         return f"allowed: {low} to {high}{unit}"
+
+
+class Moment(Param[float]):
+    """A button. Its value is the stream time in seconds at which it was pressed; -1: when this arrives."""
+
+    def __init__(self, *, help: str) -> None:
+        super().__init__(-1.0, low=-1.0, unit="s", live=True, momentary=True, help=help)
 
 
 _NAMES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}

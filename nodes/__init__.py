@@ -12,6 +12,7 @@ CATALOGUE: dict[str, str] = {
     "bands": "nodes.spectral.bands:Bands",
     "chroma": "nodes.spectral.chroma:Chroma",
     "click": "nodes.sound.click:Click",
+    "conductor": "nodes.rhythm.conductor:Conductor",
     "cues": "nodes.structure.cues:Cues",
     "istft": "nodes.spectral.istft:Istft",
     "json_lines": "nodes.outputs.jsonl:JsonLines",
