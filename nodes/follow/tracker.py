@@ -46,7 +46,7 @@ JUMP, COSINE_WEIGHT, STIFFNESS = 4.0, 6.0, 1.0
 TRIAL_SECONDS, LEAST_TRIAL = 2.5, 0.7
 #: Nats of evidence by which another place must explain the same sound better, times the root of the seconds
 #: tried. Right places gain 30 to 90 in 0.8 s, wrong ones hardly ever more than 12.
-ADVANTAGE = 28.0
+ADVANTAGE = 36.0
 #: Mean log-evidence per frame below which nothing explains the sound: the right piece mostly keeps
 #: above -0.5, a wrong one between -1 and -0.6.
 LOST, FOUND = -0.62, -0.5
