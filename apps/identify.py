@@ -27,15 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--events", metavar="OUT.jsonl", default="-", help="where the events go (default: stdout)"
     )
-    parser.add_argument("--one-key", action="store_true", help="look for no transpositions: 12 times cheaper")
+    parser.add_argument(
+        "--transpose",
+        choices=("auto", "all", "none"),
+        default="auto",
+        help="try all 12 keys: always, never, or in libraries of up to 20 hours (default)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     as_run = argparse.ArgumentParser()
     run_verb.add_arguments(as_run)
     words = ["identify", "--set", f"match.library={args.library}", "--events", args.events]
-    if args.one_key:
-        words += ["--set", "match.transpose=false"]
+    words += ["--set", f"match.transpose={args.transpose}"]
     if args.input is not None:
         words += ["--input", args.input]
     words += [f"--{pace}" for pace in ("offline", "realtime") if getattr(args, pace)]

@@ -110,6 +110,13 @@ def test_a_stranger_and_silence_are_unknown(matcher):
     assert np.diff(times).max() <= 0.5
 
 
+def test_an_empty_library_knows_nothing(tmp_path):
+    with writing(tmp_path / "library", create=True):
+        pass
+    said = listen(Matcher(Library(tmp_path / "library")), piece(0, 3.0))
+    assert {statement.kind for _, statement in said} == {"unknown"}
+
+
 def test_the_match_is_repeated_twice_a_second(matcher):
     said = listen(matcher, piece(0, 20.0))
     times = np.array([at for at, statement in said if statement.kind == "match"])

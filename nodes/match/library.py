@@ -60,13 +60,13 @@ class Library:
                     ) from None
                 continue
             break
-        self.removed = frozenset(manifest["removed"])
+        self._removed = frozenset(_pairs(manifest["removed"]))
 
     def documents(self) -> Iterator[tuple[Segment, Document]]:
         """Every document that is not removed."""
         for segment in self.segments:
             for document in segment.documents:
-                if document.id not in self.removed:
+                if (segment.folder.name, document.id) not in self._removed:
                     yield segment, document
 
     @property
@@ -89,9 +89,9 @@ class Writer:
         self._sweep()
         self._taken: dict[str, str] = {}
         self._known: dict[str, str] = {}
-        for _, document in Library(folder).documents():
-            self._taken[document.id] = document.digest
-            self._known[document.digest] = document.id
+        self._home: dict[str, str] = {}
+        for segment, document in Library(folder).documents():
+            self._note(document, segment.folder.name)
 
     def known(self, digest: str) -> str | None:
         """The document made from a file with these bytes, or None."""
@@ -113,8 +113,7 @@ class Writer:
                 tuning=reference.tuning,
             )
             entries.append((entry, reference))
-            self._taken[id] = reference.digest
-            self._known[reference.digest] = id
+            self._note(entry, "")
         if entries:
             self._commit(entries, keep=self._manifest["segments"])
         return [document for document, _ in entries]
@@ -126,18 +125,17 @@ class Writer:
                 raise FollowspotError(
                     f"library {self.folder}: there is no document {id!r}; `followspot library list` shows all"
                 )
-        manifest = dict(self._manifest)
-        manifest["removed"] = sorted({*manifest["removed"], *ids})
-        self._publish(manifest)
-        for id in ids:
+        removed = {name: list(gone) for name, gone in self._manifest["removed"].items()}
+        for id in dict.fromkeys(ids):
+            removed.setdefault(self._home[id], []).append(id)
+        self._publish({**self._manifest, "removed": removed})
+        for id in dict.fromkeys(ids):
             self._known.pop(self._taken.pop(id), None)
         self._merge_if_worthwhile(wasted=True)
 
     def drop_damaged(self, names: list[str]) -> None:
         """Take damaged segments out of the list."""
-        manifest = dict(self._manifest)
-        manifest["segments"] = {k: v for k, v in manifest["segments"].items() if k not in names}
-        self._publish(manifest)
+        self._keep({k: v for k, v in self._manifest["segments"].items() if k not in names})
 
     def finish(self) -> None:
         """Merge small segments, so that readers have few of them to search."""
@@ -145,7 +143,7 @@ class Writer:
 
     def _free_name(self, name: str, path: Path) -> str:
         folders = list(path.resolve().parent.parts)
-        while name in self._taken or name in self._manifest["removed"]:
+        while name in self._taken:
             if not folders:
                 return f"{name} ({len(self._taken)})"
             name = f"{folders.pop()}/{name}" if folders else name
@@ -154,22 +152,29 @@ class Writer:
     def _commit(self, entries: list[tuple[Document, Reference]], keep: dict[str, Any]) -> None:
         name = f"segment-{self._manifest['next']:06d}"
         sums = write_segment(self.folder / name, entries)
-        manifest = dict(self._manifest)
-        manifest["next"] += 1
-        manifest["segments"] = {**keep, name: sums}
-        here = {document.id for document, _ in entries}
-        left = {d.id for kept in keep for d in Segment(self.folder / kept).documents}
-        manifest["removed"] = [id for id in manifest["removed"] if id in left and id not in here]
-        self._publish(manifest)
+        for document, _ in entries:
+            self._home[document.id] = name
+        self._manifest["next"] += 1
+        self._keep({**keep, name: sums})
+
+    def _note(self, document: Document, segment: str) -> None:
+        self._taken[document.id] = document.digest
+        self._known[document.digest] = document.id
+        self._home[document.id] = segment
+
+    def _keep(self, segments: dict[str, Any]) -> None:
+        """Publish these segments, and what is removed of them."""
+        removed = {name: gone for name, gone in self._manifest["removed"].items() if name in segments}
+        self._publish({**self._manifest, "segments": segments, "removed": removed})
 
     def _merge_if_worthwhile(self, *, wasted: bool) -> None:
         """Merge the small segments, or (`wasted`) those of which a quarter is removed."""
         segments = {name: Segment(self.folder / name) for name in self._manifest["segments"]}
-        removed = set(self._manifest["removed"])
+        removed = set(_pairs(self._manifest["removed"]))
         sizes = {name: segment.chroma.shape[1] for name, segment in segments.items()}
         if wasted:
             gone = {
-                name: sum(d.length for d in segment.documents if d.id in removed)
+                name: sum(d.length for d in segment.documents if (name, d.id) in removed)
                 for name, segment in segments.items()
             }
             chosen = [name for name in segments if gone[name] * 4 > sizes[name]]
@@ -182,20 +187,13 @@ class Writer:
             (document, reference)
             for name in chosen
             for document, reference in segments[name].references()
-            if document.id not in removed
+            if (name, document.id) not in removed
         ]
         keep = {name: sums for name, sums in self._manifest["segments"].items() if name not in chosen}
         if entries:
             self._commit(entries, keep)
         else:
-            left = {d.id for name in keep for d in segments[name].documents}
-            self._publish(
-                {
-                    **self._manifest,
-                    "segments": keep,
-                    "removed": [id for id in self._manifest["removed"] if id in left],
-                }
-            )
+            self._keep(keep)
         self._sweep()
 
     def _publish(self, manifest: dict[str, Any]) -> None:
@@ -221,7 +219,7 @@ def writing(folder: str | Path, *, create: bool = False) -> Iterator[Writer]:
                 f"library {folder}: cannot be made ({error.strerror}); choose another"
             ) from None
     if create and folder.is_dir() and not any(file.name != "lock" for file in folder.iterdir()):
-        _write_manifest(folder, {"segments": {}, "removed": [], "next": 1})
+        _write_manifest(folder, {"segments": {}, "removed": {}, "next": 1})
     _read_manifest(folder)  # before a lock is left in a folder that is not ours
     try:
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -265,6 +263,11 @@ def damaged(folder: str | Path) -> dict[str, str]:
         except (OSError, FollowspotError) as error:
             found[name] = str(error)
     return found
+
+
+def _pairs(removed: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """(segment, document) of all that is removed."""
+    return [(name, id) for name, ids in removed.items() for id in ids]
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

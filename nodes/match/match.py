@@ -52,7 +52,11 @@ class Match(DeferredNode):
         },
     )
     library = Param("library", help="folder made by `followspot library add`")
-    transpose = Param(True, help="try all 12 keys, not only the written one")
+    transpose = Param(
+        "auto",
+        choices=("auto", "all", "none"),
+        help="try all 12 keys, or only the written one; auto: all in libraries of up to 20 hours",
+    )
     deadline = Param(80.0, low=10.0, high=90.0, unit="ms", help="time to search 0.1 s of music")
 
     def prepare(self, audio: AudioFormat) -> EventsFormat:
@@ -60,7 +64,8 @@ class Match(DeferredNode):
             library = Library(self.library)
         except FollowspotError as error:
             raise ValueError(str(error)) from None
-        self._matcher = Matcher(library, KEYS if self.transpose else (0,))
+        keys = {"auto": None, "all": KEYS, "none": KEYS[:1]}[self.transpose]
+        self._matcher = Matcher(library, keys)
         self._channels = audio.channels
         self._door = Door(self.rate, audio.channels, RATE, HOP, "mix")
         # Work is cut on a grid of its own, so that what is said does not depend on the quantum.

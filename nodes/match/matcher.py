@@ -19,6 +19,8 @@ Array = npt.NDArray[Any]
 
 #: All transpositions, nearest first.
 KEYS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
+#: Hours of references up to which all 12 keys are tried unless told otherwise: a third of a core.
+ALL_KEYS_HOURS = 20.0
 #: Updates between two looks at the landmarks, and between two that try other speeds and pitches.
 LANDMARKS_EVERY, VARIANTS_EVERY = 2, 4
 
@@ -29,19 +31,23 @@ class Matcher:
     Parameters
     ----------
     library : what is searched.
-    keys : transpositions to try, in semitones.
+    keys : transpositions to try, in semitones; default all 12 as long as the library is small enough for
+        that (`ALL_KEYS_HOURS`), else the written key.
 
     Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
     """
 
-    def __init__(self, library: Library, keys: tuple[int, ...] = KEYS) -> None:
+    def __init__(self, library: Library, keys: tuple[int, ...] | None = None) -> None:
+        if keys is None:
+            keys = KEYS if library.seconds <= ALL_KEYS_HOURS * 3600 else KEYS[:1]
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
         parts = []
+        present = {(segment.folder, document.id) for segment, document in library.documents()}
         for s, segment in enumerate(library.segments):
             starts, lengths = [], []
             for d, document in enumerate(segment.documents):
-                if document.id in library.removed:
+                if (segment.folder, document.id) not in present:
                     continue
                 self._numbers[s, d] = len(self.documents)
                 self.documents.append(document)

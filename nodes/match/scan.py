@@ -152,7 +152,7 @@ class Scan:
 
     def document_scores(self) -> Array:
         """Highest evidence in every document, over all lanes."""
-        return np.concatenate([best.max(axis=1) for best in self._bests])
+        return np.concatenate([np.zeros(0, np.float32), *(best.max(axis=1) for best in self._bests)])
 
     def rival(self, peak: Peak) -> float:
         """The best evidence for what is certainly something else: any other document in any other key.
