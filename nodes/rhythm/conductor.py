@@ -98,6 +98,8 @@ class Conductor(Node):
         self._state = ""
         self._placed = False
         self._actions = self._states = 0
+        self._touched: list[tuple[str, Any]] = []
+        self._tapped_at = 0.0  # sample of the last tap
         self._now = 0.0  # the instant that is dealt with
 
     def reset(self) -> None:
@@ -111,21 +113,25 @@ class Conductor(Node):
     # ---- hands ---------------------------------------------------------------------------------------
 
     def changed(self, name: str) -> None:
-        self._now = float(self.clock.stop)
-        act = {"tap": self._tap, "one": self._one, "follow": self._follow, "nudge": self._nudge}.get(name)
-        if act is not None:
-            now = self._pressed(getattr(self, name)) if name != "nudge" else float(self.clock.stop)
-            if now is None:
+        """Noted, and done at the beginning of the quantum."""
+        self._touched.append((name, getattr(self, name)))
+
+    def _act(self, name: str, value: Any) -> None:
+        """A parameter was set, or a button pressed, at the edge of this quantum."""
+        press = {"tap": self._tap, "one": self._one, "follow": self._follow}.get(name)
+        if press is not None:
+            at = self._pressed(value)
+            if at is None:
                 return
-            act(now)
+            press(at)
+        elif name == "nudge":
+            self._nudge(value)
         elif name in ("lock", "freeze"):
             self._grip()
         elif name == "blackout":
-            self.beats.emit("blackout", self.clock.stop, key=self._actions, on=int(self.blackout))
-            if self.blackout:
-                self._withdraw()
-            else:
-                self._say_again()
+            self.beats.emit("blackout", round(self._now), key=self._actions, on=int(value))
+            self._withdraw()
+            self._say_again()
         elif name == "octave":
             self._withdraw()
             self._say_again()
@@ -134,11 +140,10 @@ class Conductor(Node):
 
     def _pressed(self, seconds: float) -> float | None:
         """The sample of a press; None if that is too long ago to matter."""
-        now = float(self.clock.stop)
         if seconds < 0:
-            return now
+            return self._now
         at = seconds * self._rate
-        return at if abs(at - now) < STALE * self._rate else None
+        return at if abs(at - self._now) < STALE * self._rate else None
 
     def _tell(self, what: str) -> None:
         period = self._period if self._mode == CONDUCTED else self._last.period if self._last else 0.0
@@ -156,6 +161,7 @@ class Conductor(Node):
             return  # the first tap of all: there is no tempo yet
         self._conduct(period)
         self._tapped = self._placed = True
+        self._tapped_at = place
         self._agreed = 0
         if self._last is None or place - self._anchor > 0.5 * period:
             self._index += 1  # a new beat falls here
@@ -190,9 +196,9 @@ class Conductor(Node):
         self._taps.clear()
         self._listen()
 
-    def _nudge(self, at: float) -> None:
+    def _nudge(self, ms: float) -> None:
         most = FARTHEST * self._rate / 1000.0
-        self._offset = min(most, max(-most, self._offset + self.nudge * self._rate / 1000.0))
+        self._offset = min(most, max(-most, self._offset + ms * self._rate / 1000.0))
         self._placed = True
         self._say_again()
 
@@ -234,6 +240,10 @@ class Conductor(Node):
 
     def process(self) -> None:
         self._now = float(self.clock.start)
+        if self._touched:
+            for name, value in self._touched:
+                self._act(name, value)
+            self._touched.clear()
         for event in self.heard:
             if event.kind == "beat":
                 self._take(event)
@@ -299,8 +309,8 @@ class Conductor(Node):
 
     def _compare(self, beat: Beat) -> None:
         """While conducted: a beat of the tracker's draws the grid, and may show that both agree."""
-        if self.freeze:
-            return
+        if self.freeze or (self._tapped and beat.time < self._tapped_at + self._period):
+            return  # a beat that was just tapped stays where it is
         half = 0.5 * self._period
         off = (beat.time - self._anchor + 0.5 * half) % half - 0.5 * half
         whole = (beat.time - self._anchor + half) % self._period - half
