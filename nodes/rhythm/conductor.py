@@ -166,8 +166,8 @@ class Conductor(Node):
         if self._last is None or place - self._anchor > 0.5 * period:
             self._index += 1  # a new beat falls here
             self._set_anchor(place, period)
-            self._forget_until(self._index)
             self._say(self._index)
+            self._forget_until(self._index)
         else:
             self._set_anchor(place, period)
         self._say_again()
