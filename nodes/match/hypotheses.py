@@ -17,6 +17,9 @@ VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 6.5, 4.0, 60.
 ENTER, LEAVE = 0.99, 0.5
 #: Seconds for which a match must be sure before it is said.
 AGREE = 0.35
+#: Evidence of the last seconds at the held place that keeps it; and what another place of the document needs,
+#: in itself and against that of the held place, to be jumped to.
+STILL, ELSEWHERE, TIMES = 2.0, 2.5, 3.0
 #: By how much the evidence for another place must be higher.
 BETTER = 1.15
 #: Seconds for which a match below LEAVE is kept, a better one must stay better, and silence is lived through.
@@ -115,12 +118,19 @@ class Judge:
         self._track: deque[tuple[float, float]] = deque()
 
     def update(
-        self, time: float, best: Hypothesis | None, held: Hypothesis | None, *, silent: bool
+        self,
+        time: float,
+        best: Hypothesis | None,
+        held: Hypothesis | None,
+        elsewhere: Hypothesis | None = None,
+        *,
+        silent: bool,
     ) -> list[Statement]:
         """Take what the lanes say at stream second `time`.
 
         best : the most probable hypothesis of all.
         held : what the lanes now say about the one that is held, near where it should be (None: nothing).
+        elsewhere : another place of the document that is held, which alone fits the last seconds.
         silent : nothing sounds: the evidence stands still, and so does the position.
         """
         says: list[Statement] = []
@@ -131,7 +141,7 @@ class Judge:
             if self.held is None:
                 self._seek(time, best, says)
             else:
-                self._keep(time, best, held, says)
+                self._keep(time, best, held, elsewhere, says)
         self._repeat(time, says)
         return says
 
@@ -156,12 +166,19 @@ class Judge:
         return time - self._rival_since >= seconds - 1e-6
 
     def _keep(
-        self, time: float, best: Hypothesis | None, held: Hypothesis | None, says: list[Statement]
+        self,
+        time: float,
+        best: Hypothesis | None,
+        held: Hypothesis | None,
+        elsewhere: Hypothesis | None,
+        says: list[Statement],
     ) -> None:
         assert self.held is not None
         expected = self.held.at(time)
         now = held if held is not None else replace(expected, confidence=0.0, score=0.0)
-        if best is None or best.confidence < ENTER or best.agrees(expected) or not best.beats(now):
+        if not self._displaces(best, now, expected):
+            best = elsewhere
+        if best is None:
             self._rival = None
         elif self._insists(time, best, INSIST):
             same = best.document == self.held.document
@@ -180,6 +197,14 @@ class Judge:
                 self._lose(says)
                 return
         says.append(Statement("position", self.held))
+
+    def _displaces(self, best: Hypothesis | None, now: Hypothesis, expected: Hypothesis) -> bool:
+        """Whether the best of all lanes may take the place of what is held."""
+        if best is None or best.confidence < ENTER or best.agrees(expected) or not best.beats(now):
+            return False
+        # The long memory of the scan still speaks for where a jump came from: it has no say within a document.
+        inside = best.document == now.document and best.lane == "scan"
+        return not inside or now.confidence < LEAVE
 
     def _follow(self, time: float, held: Hypothesis) -> None:
         """Move on with what was heard: position filtered, tempo from the last seconds of it."""

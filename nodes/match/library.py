@@ -291,6 +291,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"library {folder}: has version {manifest.get('version')}, this Followspot reads {_VERSION}; "
             "add its files to a new one"
         )
+    if not (isinstance(manifest.get("segments"), dict) and isinstance(manifest.get("removed"), dict)):
+        raise FollowspotError(f"library {folder}: {_MANIFEST} is damaged; restore the folder from a copy")
     return manifest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,20 @@ import numpy.typing as npt
 from nodes.match import features, landmarks
 from nodes.match.fingerprints import SHORT_SPAN, SPAN, Fingerprints, rival_votes, variants
 from nodes.match.hops import Hops
-from nodes.match.hypotheses import ENTER, NEAR, Hypothesis, Judge, Statement, scan_confidence, vote_confidence
+from nodes.match.hypotheses import (
+    ELSEWHERE,
+    ENTER,
+    NEAR,
+    STILL,
+    TIMES,
+    Hypothesis,
+    Judge,
+    Statement,
+    scan_confidence,
+    vote_confidence,
+)
 from nodes.match.library import Library
-from nodes.match.scan import Part, Peak, Scan
+from nodes.match.scan import Law, Part, Peak, Scan
 from nodes.match.segment import Document
 
 Array = npt.NDArray[Any]
@@ -21,6 +33,10 @@ Array = npt.NDArray[Any]
 KEYS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
 #: Hours of references up to which all 12 keys are tried unless told otherwise: a third of a core.
 ALL_KEYS_HOURS = 20.0
+#: The scan of the held document remembers two seconds: it says where the music has just jumped to.
+LOCAL = Law(keep=0.9, leak_with_change=True)
+#: Confidence in a held document whose held place goes on fitting.
+SUSTAINED = 0.9
 #: Updates between two looks at the landmarks, and between two that try other speeds and pitches.
 LANDMARKS_EVERY, VARIANTS_EVERY = 2, 4
 
@@ -70,6 +86,8 @@ class Matcher:
         self._heard = 0
         self._updates = 0
         self._alignment: Hypothesis | None = None
+        self._attended: tuple[int, int] | None = None
+        self._local: Scan | None = None
 
     def push(self, audio: Array, said_at: float | None = None) -> list[Statement]:
         """Take samples (n,) at 22,050 Hz and say what is new.
@@ -96,8 +114,53 @@ class Matcher:
         best = self._best_of_scan(now)
         if alignment is not None and (best is None or alignment.confidence >= min(best.confidence, ENTER)):
             best = alignment
+        self._attend(silent)
         held = self._about_held(now, alignment)
-        return self.judge.update(now, best, held, silent=silent)
+        elsewhere = self._elsewhere(now)
+        return self.judge.update(now, best, held, elsewhere, silent=silent)
+
+    def _attend(self, silent: bool) -> None:
+        """Keep a scan with a short memory on the document that is held."""
+        held = self.judge.held
+        about = None if held is None else (held.document, held.transposition)
+        if about != self._attended:
+            self._attended = about
+            known = about is not None and about[1] in self._scan.keys
+            self._local = self._scan.of_document(*about, LOCAL) if about is not None and known else None
+        if self._local is not None and not silent:
+            self._local.push(self._query.frame)
+
+    def _heard_at(self) -> float:
+        """Seconds of the music to which the newest frame of the scan belongs."""
+        return features.frame_time(self._query.index)
+
+    def _local_near(self) -> Peak | None:
+        """What the last seconds say about the held place."""
+        held = self.judge.held
+        if held is None or self._local is None:
+            return None
+        frame = features.frame_index(held.at(self._heard_at()).position)
+        return self._local.peak_near(0, held.transposition, frame, round(NEAR * features.FRAME_RATE))
+
+    def _elsewhere(self, now: float) -> Hypothesis | None:
+        """Another place of the held document, if the last seconds fit there and not where it should be."""
+        held = self.judge.held
+        if held is None or self._local is None:
+            return None
+        near = self._local_near()
+        best = self._local.peak(0)
+        if best.score < ELSEWHERE or (near is not None and best.score < TIMES * near.score):
+            return None
+        return Hypothesis(
+            document=held.document,
+            position=features.frame_time(best.frame),
+            tempo=best.tempo,
+            transposition=best.key,
+            confidence=SUSTAINED,
+            score=best.score,
+            lane="scan",
+            time=self._heard_at(),
+        ).at(now)
 
     def _listen_to_landmarks(self) -> Hypothesis | None:
         every = self._updates % VARIANTS_EVERY == 0
@@ -125,7 +188,6 @@ class Matcher:
         return self._from_scan(self._scan.peak(int(scores.argmax())), now)
 
     def _from_scan(self, peak: Peak, now: float) -> Hypothesis:
-        heard = features.frame_time(self._query.index)
         return Hypothesis(
             document=peak.document,
             position=features.frame_time(peak.frame),
@@ -134,7 +196,7 @@ class Matcher:
             confidence=scan_confidence(peak.score, self._scan.rival(peak)),
             score=peak.score,
             lane="scan",
-            time=heard,
+            time=self._heard_at(),
         ).at(now)
 
     def _about_held(self, now: float, alignment: Hypothesis | None) -> Hypothesis | None:
@@ -145,8 +207,14 @@ class Matcher:
         expected = held.at(now)
         if alignment is not None and alignment.agrees(expected) and alignment.confidence >= ENTER:
             return alignment
-        heard = held.at(features.frame_time(self._query.index))
-        frame = features.frame_index(heard.position)
+        frame = features.frame_index(held.at(self._heard_at()).position)
         reach = round(NEAR * features.FRAME_RATE)
         peak = self._scan.peak_near(held.document, held.transposition, frame, reach)
-        return None if peak is None else self._from_scan(peak, now)
+        if peak is None:
+            return None
+        found = self._from_scan(peak, now)
+        near = self._local_near()
+        if near is not None and near.score >= STILL and found.confidence < SUSTAINED:
+            place = features.frame_time(near.frame)
+            found = replace(found, position=place, time=self._heard_at(), confidence=SUSTAINED).at(now)
+        return found

@@ -38,6 +38,7 @@ class Law:
     drift_every : updates between those in which a frame may be won or lost.
     full_change : a query frame counts in full if it differs so much (1 - correlation) from that of a second
         ago, and down to `held_weight` if it does not: a chord held for long says no more than a short one.
+    leak_with_change : a frame that counts little makes little be forgotten.
     """
 
     threshold: float = 2.0
@@ -48,6 +49,7 @@ class Law:
     drift_every: int = 5
     full_change: float = 0.5
     held_weight: float = 0.2
+    leak_with_change: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Scan:
             -weight * law.threshold,
             weight * law.least,
             weight * law.most,
-            law.keep,
+            1.0 - weight * (1.0 - law.keep) if law.leak_with_change else law.keep,
             price,
         )
         for part, score, best in zip(self.parts, self._scores, self._bests, strict=True):
@@ -189,6 +191,16 @@ class Scan:
         lane, place = np.unravel_index(int(window.argmax()), window.shape)
         row = score[first + int(lane), start : start + length]
         return self._peak_at(document, first + int(lane), row, low + int(place))
+
+    def of_document(self, document: int, key: int, law: Law) -> Scan:
+        """A scan of one document in one key, beginning now."""
+        part, _, local = self._locate(document)
+        start, length = int(part.starts[local]), int(part.lengths[local])
+        frames = np.ascontiguousarray(part.frames[:, start : start + length])
+        alone = Part(frames, np.zeros(1, np.int64), np.array([length], np.int64))
+        scan_ = Scan([alone], (key,), self.tempi, law)
+        scan_._spread = self._spread
+        return scan_
 
     def _part_of(self, document: int) -> int:
         return int(np.searchsorted(self._firsts, document, side="right")) - 1

@@ -39,6 +39,7 @@ from tests.benchmarks.match_data import (
 )
 
 OUT = Path("build/benchmarks/match.json")
+Results = dict[Any, Any]
 MOMENTS = (2, 3, 5, 8, 10, 15, 20)
 
 
@@ -134,7 +135,7 @@ def versions(
     }
 
 
-def transposed(corpus: Corpus, args: argparse.Namespace) -> dict[Any, Any]:
+def transposed(corpus: Corpus, args: argparse.Namespace) -> Results:
     """The same queries untransposed and in another key, all 12 keys searched."""
     return {shift: versions(corpus, args, shift, KEYS) for shift in (0, 5)}
 
@@ -159,14 +160,13 @@ def reverberant(audio: Any, noise: np.random.Generator) -> Any:
     return wet[: len(audio)].astype(np.float32)
 
 
-def recording(corpus: Corpus, args: argparse.Namespace) -> dict[Any, Any]:
+def recording(corpus: Corpus, args: argparse.Namespace) -> Results:
     """The very recording, degraded: right document and place (0.3 s) by landmarks alone."""
     folder = _library(corpus, "all", [p for players in corpus.players.values() for p in players])
     library = Library(folder)
     segment = library.segments[0]
-    print(
-        f"\nrecording: {library.seconds / 3600:.1f} h of piano, {library.bytes / library.seconds * 3.6e-3:.2f} MB/h"
-    )
+    size = library.bytes / library.seconds * 3.6e-3
+    print(f"\nrecording: {library.seconds / 3600:.1f} h of piano, {size:.2f} MB/h")
     sounds = {d.id: n for n, d in enumerate(segment.documents)}
     results = {}
     cases: list[tuple[str, float]] = [("clean", 2), ("10 dB", 3), ("10 dB", 5), ("room", 5), ("speed", 3)]
@@ -231,7 +231,7 @@ def _library(corpus: Corpus, name: str, players: list[Performance], fill: float 
     return folder
 
 
-def streams(corpus: Corpus, args: argparse.Namespace) -> dict[Any, Any]:
+def streams(corpus: Corpus, args: argparse.Namespace) -> Results:
     """Whole statements: how soon and how surely versions are known, and how often strangers are."""
     numbers = range(1, len(corpus.names), 2)
     known = _library(corpus, "odd", [corpus.references[n] for n in numbers], args.fill)
@@ -263,10 +263,10 @@ def streams(corpus: Corpus, args: argparse.Namespace) -> dict[Any, Any]:
         errors += [
             e for (at, _, e), ok in zip(found, right, strict=True) if ok and not seconds < at < seconds + 5
         ]
-        # Again right for good: the last moment after the jump at which the place was off by more than 1 s.
+        # Until the place is within 1 s and stays so for the next 3 s.
         after = [(at, e) for at, _, e in found if at > seconds + 0.3]
-        off = [at for at, e in after if e > 1.0]
-        again.append((max(off) if off else seconds) - seconds if after else math.inf)
+        back = [at for at, e in after if all(f <= 1.0 for b, f in after if at <= b <= at + 3.0)]
+        again.append(back[0] - seconds if back else math.inf)
     print(f"\nstreams: {Library(known).seconds / 3600:.1f} h, 12 keys, {args.streams} streams, jump half-way")
     known_share = cell([math.isfinite(t) for t in first])
     print(
@@ -312,7 +312,7 @@ def _listen(matcher: Matcher, audio: Any) -> list[tuple[float, Any]]:
     return said
 
 
-def cost(corpus: Corpus, args: argparse.Namespace) -> dict[Any, Any]:
+def cost(corpus: Corpus, args: argparse.Namespace) -> Results:
     """Time of the scan per second of audio and reference hour, one thread; and of analysing a recording."""
     documents = corpus.documents()
     part = part_of(documents)
