@@ -57,8 +57,8 @@ class BeatTracker(FrameNode):
 
     low = Param(45.0, low=30.0, high=240.0, unit="BPM", live=True, help="slowest tempo")
     high = Param(225.0, low=30.0, high=240.0, unit="BPM", live=True, help="fastest tempo")
-    centre = Param(105.0, low=40.0, high=240.0, unit="BPM", live=True, help="most usual tempo")
-    width = Param(0.55, low=0.1, high=3.0, unit="octaves", live=True, help="how far from it is still usual")
+    centre = Param(115.0, low=40.0, high=240.0, unit="BPM", live=True, help="most usual tempo")
+    width = Param(0.4, low=0.1, high=3.0, unit="octaves", live=True, help="how far from it is still usual")
     octave = Param(
         "heard",
         choices=("heard", "half", "double"),
@@ -135,7 +135,7 @@ class BeatTracker(FrameNode):
             self._bars.observe(max(self._logits[(self.index - k) % MEMORY] for k in range(3)))
         if probability >= self.heard:
             self._last_heard = self.time
-        self._follow_state(share)
+        self._follow_state(share, ticks * self._tick)
         bpm = 60.0 * belief.tick_rate / period
         if self._giving:
             self._foretell(ticks, share, period, bpm)
@@ -143,7 +143,7 @@ class BeatTracker(FrameNode):
         confidence[...] = share
         phase[...] = (1.0 - ticks / period) % 1.0
 
-    def _follow_state(self, share: float) -> None:
+    def _follow_state(self, share: float, ahead: float) -> None:
         quiet = (self.time - self._last_heard) / self._rate
         if quiet > self.hold:
             if self._state != SILENT:
@@ -152,7 +152,9 @@ class BeatTracker(FrameNode):
                 self._bars.reset()
             self._giving = False
         else:
-            self._giving = share >= (self.leave if self._giving else self.enter)
+            # Decided once the beat is near: from afar even a sure tempo leaves its place open by a few ticks.
+            if ahead <= self.lookahead * self._rate + self._step:
+                self._giving = share >= (self.leave if self._giving else self.enter)
             period = self._out[2] / self._belief.tick_rate
             state = SEARCHING if not self._giving else HOLDING if quiet > 1.5 * period + 0.2 else TRACKING
             if state != self._state:
