@@ -23,8 +23,13 @@ def _rows(array: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def weights() -> Weights:
-    """The weights in the order in which the kernel reads them."""
-    with np.load(FILE) as file:
+    """The weights that come along."""
+    return read_weights(FILE)
+
+
+def read_weights(path: Path) -> Weights:
+    """The weights of a .npz in the order in which the kernel reads them."""
+    with np.load(path) as file:
         get = {name: file[name].astype(np.float32) for name in file.files}
     layers = range(LAYERS)
     return Weights(

@@ -1,0 +1,113 @@
+"""Make what the beat network learns from: python -m tests.benchmarks.make_beat_songs FOLDER
+
+Composes and renders songs of `tests/benchmarks/band` (needs fluidsynth and its sound fonts), some begun late
+or played faster and slower, and pieces in which noise stands alone or takes over, and writes one .npz each:
+`x` (frames, 32) bands, `beats` rows of (seconds, place in the bar), `style`. What is there is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from scipy.signal import lfilter
+
+from nodes.rhythm.accent_kernels import BANDS, accent_bands, band_weights
+from tests.benchmarks.band.mix import mix
+from tests.benchmarks.band.render import render
+from tests.benchmarks.band.styles import STYLES, compose
+
+RATE, WINDOW, HOP = 44100, 2048, 512
+MEMORY = 3.0  # seconds in which the level halves, as in `BeatActivation`
+
+
+def bands(audio: np.ndarray) -> np.ndarray:
+    """(frames, BANDS) as `BeatActivation` computes them; frame i ends at sample (i + 1) * HOP."""
+    first, count, weights = band_weights(RATE, WINDOW // 2 + 1)
+    hann = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+    padded = np.concatenate([np.zeros(WINDOW, np.float32), audio.astype(np.float32)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[HOP::HOP]
+    out, level = np.zeros((len(windows), BANDS), np.float32), np.zeros(1, np.float32)
+    decay = np.float32(0.5 ** (HOP / RATE / MEMORY))
+    for i, window in enumerate(windows):
+        magnitude = np.abs(np.fft.rfft(window * hann)).astype(np.float32) / WINDOW
+        accent_bands(magnitude, first, count, weights, level, decay, out[i])
+    return out
+
+
+def song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.ndarray]:
+    """(style, audio, beats) of one song; with probability `late` it begins after a silence."""
+    rng = np.random.default_rng([seed, index])
+    names = list(STYLES)
+    chance = np.array([STYLES[name].weight for name in names])
+    style = names[index] if index < len(names) else str(rng.choice(names, p=chance / chance.sum()))
+    composed = compose(style, seed * 100000 + index)
+    stems = {name: stem for name, stem in render(composed).items() if np.abs(stem).max() > 1e-4}
+    speed = float(np.exp(rng.uniform(np.log(0.8), np.log(1.25)))) if rng.random() < 0.5 else 1.0
+    audio = mix(stems, rng, speed, drop_drums=rng.random() < 0.06)
+    beats = composed.beat_times()
+    beats[:, 0] /= speed
+    if rng.random() < late:
+        wait = int(rng.uniform(0.2, 5) * RATE)
+        floor = 1e-5 * rng.normal(size=wait) * (rng.random() < 0.5)
+        audio = np.concatenate([floor.astype(np.float32), audio])
+        beats[:, 0] += wait / RATE
+    return style, audio, beats
+
+
+def noise(samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Coloured noise, some of it swelling like talk or pattering like applause, of unit power."""
+    pole = rng.uniform(0, 0.99)
+    wave = lfilter([1 - pole], [1, -pole], rng.normal(size=samples))
+    kind = rng.integers(4)
+    if kind == 1:
+        wave = wave * np.abs(lfilter([1], [1, -0.9997], rng.normal(size=samples)))
+    elif kind == 2:
+        claps = (rng.random(samples) < rng.uniform(3, 60) / RATE).astype(float)
+        wave = wave * (lfilter([1], [1, -0.9985], claps) + 0.02)
+    return np.asarray(wave / np.std(wave), np.float32)
+
+
+def interrupted(seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """(audio, beats): noise alone, or a song that gives way to noise and, perhaps, another song after it."""
+    rng = np.random.default_rng([99, seed, index])
+    if index % 3 == 0:
+        return noise(25 * RATE, rng) * 10 ** (-rng.uniform(0, 2)), np.zeros((0, 2))
+    _, audio, beats = song(seed + 1, index, late=0.1)
+    audio = audio[: int(rng.uniform(8, 18) * RATE)]
+    faint = 1e-3 if index % 3 == 2 and rng.random() < 0.5 else 1.0
+    level = 10 ** (-rng.uniform(0, 2.5)) * np.std(audio) * faint
+    parts, times = [audio, noise(14 * RATE, rng) * level], [beats[beats[:, 0] < len(audio) / RATE]]
+    if rng.random() < 0.5:
+        _, after, more = song(seed + 2, index, late=0.1)
+        more[:, 0] += sum(map(len, parts)) / RATE
+        parts.append(after[: 15 * RATE])
+        times.append(more[more[:, 0] < sum(map(len, parts)) / RATE])
+    return np.concatenate(parts), np.concatenate(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--songs", type=int, default=402)
+    parser.add_argument("--noise", type=int, default=90)
+    parser.add_argument("--seed", type=int, default=1, help="songs of different seeds share no composition")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for index in range(options.songs):
+        path = options.folder / f"{index:05d}.npz"
+        if not path.exists():
+            style, audio, beats = song(options.seed, index, late=0.25)
+            np.savez(path, x=bands(audio).astype(np.float16), beats=beats, style=style)
+    for index in range(options.noise):
+        path = options.folder / f"n{index:04d}.npz"
+        if not path.exists():
+            audio, beats = interrupted(options.seed + 76, index)
+            np.savez(path, x=bands(audio).astype(np.float16), beats=beats, style="noise")
+
+
+if __name__ == "__main__":
+    main()
