@@ -202,7 +202,7 @@ class Judge:
         """Whether the best of all lanes may take the place of what is held."""
         if best is None or best.confidence < ENTER or best.agrees(expected) or not best.beats(now):
             return False
-        # The long memory of the scan still speaks for where a jump came from: it has no say within a document.
+        # The long memory of the scan still speaks for where a jump came from: no say within a document.
         inside = best.document == now.document and best.lane == "scan"
         return not inside or now.confidence < LEAVE
 

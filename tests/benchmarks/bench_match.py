@@ -76,7 +76,7 @@ class Corpus:
         return real + self.fillers
 
     def queries(self, count: int, seconds: float, seed: int) -> list[tuple[int, Performance, int, Any]]:
-        """(number of the piece, performance, first chroma frame, query frames) in turn over the odd pieces."""
+        """(number of the piece, performance, first chroma frame, query frames), over the odd pieces."""
         noise = np.random.default_rng(seed)
         found = []
         for n in range(count):
@@ -162,7 +162,9 @@ def reverberant(audio: Any, noise: np.random.Generator) -> Any:
 
 def recording(corpus: Corpus, args: argparse.Namespace) -> Results:
     """The very recording, degraded: right document and place (0.3 s) by landmarks alone."""
-    folder = _library(corpus, "all", [p for players in corpus.players.values() for p in players])
+    folder = _library(
+        corpus, "recordings", [p for piece in corpus.names[1::2] for p in corpus.players[piece]]
+    )
     library = Library(folder)
     segment = library.segments[0]
     size = library.bytes / library.seconds * 3.6e-3
@@ -277,9 +279,9 @@ def streams(corpus: Corpus, args: argparse.Namespace) -> Results:
         f"  share of matches that name the piece: {np.mean(share):.3f}; wrong matches begun: {wrong} in "
         f"{listened / 3600:.2f} h"
     )
+    print(f"  place: median {np.median(errors):.2f} s, 90 % {np.percentile(errors, 90):.2f} s")
     print(
-        f"  place: median {np.median(errors):.2f} s, 90 % {np.percentile(errors, 90):.2f} s; within 1 s again "
-        f"after the jump: median {np.median(again):.1f} s, 75 % {np.percentile(again, 75):.1f} s"
+        f"  right again after a jump: median {np.median(again):.1f} s, 75 % {np.percentile(again, 75):.1f} s"
     )
     matcher = Matcher(Library(strange))
     alarms, heard = 0, 0.0
