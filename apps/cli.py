@@ -27,6 +27,8 @@ VERBS = {
     "identify": "what is being played, and where in it",
     "monitor": "watch a show that runs elsewhere, on this terminal",
     "replay": "run a recorded show again, exactly as it was",
+    "learn": "move a control of a desk to give it to a parameter of a preset",
+    "calibrate": "measure what a speaker or a lamp takes, so that outputs fire that much ahead",
     "devices": "list the audio inputs and outputs of this machine",
     "nodes": "list the nodes and sinks, or show the page of one",
     "check": "say whether a preset is sound, and if not, every fault of it",

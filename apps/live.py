@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.beat_view import Beat, BeatLine, bar
+from apps.config import with_latencies, with_learnt_controls
 from apps.controls import LISTEN, Controls
 from apps.offline import event_lines
 from apps.terminal import duration, is_terminal, note
@@ -38,7 +39,9 @@ def run_live(source: PresetSource, *, events: str | None = None, listen: str = L
     listen : HOST:PORT where OSC controls come in, if the preset has any.
     input : `device`, `file` or `replay`, and `record`, as `engine.live.supervisor.Supervisor` takes them.
     """
-    preset = source.load()  # its faults, before a process is started
+    preset = with_learnt_controls(source.load())  # its faults, before a process is started
+    if "replay" not in input:
+        source = with_latencies(source)
     view = LiveView(preset.rate, shown=is_terminal(sys.stderr) and events != "-")
     with contextlib.ExitStack() as open_things:
         write = open_things.enter_context(event_lines(events, preset.rate)) if events else None
@@ -49,7 +52,7 @@ def run_live(source: PresetSource, *, events: str | None = None, listen: str = L
             view.event(event)
 
         supervisor = Supervisor(source, events=listener, status=view.status, **input)
-        controls = Controls(preset, supervisor.set, listen)
+        controls = Controls(preset, supervisor.set, listen, supervisor.now)
         open_things.callback(controls.close)
         watch(supervisor, view)
 

@@ -21,6 +21,7 @@
     from = ["beats.beats"]
     [controls]                                # live parameters moved from outside
     "beats.octave" = "osc:/followspot/octave"
+    "hands.nudge" = ["midi:note:1:40=-10", "midi:note:1:41=10"]   # several, each with a value of its own
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PRESETS = Path(__file__).resolve().parent.parent / "presets"
 
 _TOP = {"preset", "name", "description", "extends", "wires", "engine", "input", "nodes", "sinks", "controls"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_CONTROL = re.compile(r"(osc:/\S+|midi:cc:\d{1,2}:\d{1,3}|midi:note:\d{1,2}:\d{1,3})\Z")
+_CONTROL = re.compile(r"(osc:/[^\s=]+|midi:cc:\d{1,2}:\d{1,3}|midi:note:\d{1,2}:\d{1,3})(=(?P<value>\S+))?\Z")
 
 
 class EngineTable:
@@ -89,7 +90,8 @@ class Preset:
     channels : "mix" (the mean of all channels, one channel in the graph) or 1-based channel numbers.
     nodes, sinks : id -> (class, parameters).
     wires : (source, target) each, sinks' wires among them.
-    controls : "node.param" -> "osc:/address" or "midi:cc:CHANNEL:NUMBER" or "midi:note:CHANNEL:NUMBER".
+    controls : "node.param" -> what moves it: "osc:/address", "midi:cc:CHANNEL:NUMBER" or
+        "midi:note:CHANNEL:NUMBER" each, with "=VALUE" behind it if it sets this value.
     """
 
     name: str
@@ -102,7 +104,7 @@ class Preset:
     nodes: Mapping[str, tuple[type[Node], dict[str, Any]]]
     wires: tuple[tuple[str, str], ...]
     sinks: Mapping[str, tuple[type[Sink], dict[str, Any]]]
-    controls: Mapping[str, str] = field(default_factory=dict)
+    controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def build(self) -> Graph:
         """A graph of new nodes, ready to compile."""
@@ -370,9 +372,9 @@ class _Checker:
 
     def _controls(
         self, table: dict[str, Any], things: dict[str, tuple[type, dict[str, Any]]]
-    ) -> dict[str, str]:
-        controls = {}
-        for target, source in table.items():
+    ) -> dict[str, tuple[str, ...]]:
+        controls: dict[str, tuple[str, ...]] = {}
+        for target, value in table.items():
             id, _, name = target.partition(".")
             if id not in things:
                 self.problem("controls", target, f"there is no node {id!r}", suggestion(id, things))
@@ -382,12 +384,29 @@ class _Checker:
                 self.problem(
                     "controls", target, f"{id} has no live parameter {name!r}", suggestion(name, known)
                 )
-            elif not isinstance(source, str) or not _CONTROL.match(source):
-                mend = "write osc:/address, midi:cc:CHANNEL:NUMBER or midi:note:CHANNEL:NUMBER"
-                self.problem("controls", target, f"{source!r} is no control", mend)
+                continue
+            sources = value if isinstance(value, list) else [value]
+            for source in sources:
+                try:
+                    check_control(source, known[name])
+                except ValueError as error:
+                    self.problem("controls", target, str(error))
+                    break
             else:
-                controls[target] = source
+                controls[target] = tuple(sources)
         return controls
+
+
+def check_control(source: Any, param: Param[Any]) -> tuple[str, Any]:
+    """A control as (what moves it, the value it sets or None); ValueError says what is wrong with it."""
+    match = _CONTROL.match(source) if isinstance(source, str) else None
+    if match is None:
+        raise ValueError(
+            f"{source!r} is no control; write osc:/address, midi:cc:CHANNEL:NUMBER or "
+            "midi:note:CHANNEL:NUMBER, with =VALUE behind it if it is to set one value"
+        )
+    value = match.group("value")
+    return match.group(1), None if value is None else param.parse(value)
 
 
 def line_of(text: str, table: str, key: str) -> int | None:

@@ -49,7 +49,10 @@ def preset_schema(registry: Registry) -> dict[str, Any]:
             "input": _table(params_of(InputTable), channels={"type": ["string", "array"]}),
             "nodes": {"type": "object", "additionalProperties": {"oneOf": [*nodes, inherited]}},
             "sinks": {"type": "object", "additionalProperties": {"oneOf": [*sinks, inherited]}},
-            "controls": {"type": "object", "additionalProperties": {"type": "string"}},
+            "controls": {
+                "type": "object",
+                "additionalProperties": {"type": ["string", "array"], "items": {"type": "string"}},
+            },
         },
     }
 

@@ -27,7 +27,7 @@ class Effect(AudioNode):
 
 
 def preset(**controls: str) -> Preset:
-    named = {f"effect.{name}": control for name, control in controls.items()}
+    named = {f"effect.{name}": (control,) for name, control in controls.items()}
     return Preset("p", "", 44100, 256, 0, "", "mix", {"effect": (Effect, {})}, (), {}, named)
 
 

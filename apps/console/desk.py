@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from apps.config import keep_control, with_latencies, with_learnt_controls
 from apps.controls import LISTEN, Controls
 from engine.errors import FollowspotError, suggestion
 from engine.events import Event
@@ -78,6 +79,7 @@ class Desk:
         self._load(source, source.load())
 
     def _load(self, source: PresetSource, preset: Preset) -> None:
+        source, preset = with_latencies(source), with_learnt_controls(preset)
         self.source, self.preset = source, preset
         self._params: dict[str, Param[Any]] = {}
         self.values: dict[str, Any] = {}
@@ -93,7 +95,7 @@ class Desk:
         )
         if self._controls is not None:
             self._controls.close()
-        self._controls = Controls(preset, self._turn, self._listen)
+        self._controls = Controls(preset, self._turn, self._listen, self.now)
 
     def _event(self, event: Event) -> None:
         for face in self.faces:
@@ -157,7 +159,8 @@ class Desk:
         return (sample + (time.monotonic_ns() - ns) / period) / self.preset.rate
 
     def do(self, command: Any) -> None:
-        """A command of the API: {"do": "set", "target": ..., "value": ...}, undo, redo, preset.
+        """A command of the API: {"do": "set", "target": ..., "value": ...}, undo, redo, preset,
+        {"do": "learn", "target": ...}: the next control that is moved moves that parameter from then on.
 
         Raises FollowspotError with what is wrong with it.
         """
@@ -170,8 +173,26 @@ class Desk:
             self.redo()
         elif what == "preset":
             self.switch(str(command.get("name")))
+        elif what == "learn":
+            self.learn(str(command.get("target")))
         else:
-            raise FollowspotError(f"{what!r} is no command: set, undo, redo, preset")
+            raise FollowspotError(f"{what!r} is no command: set, undo, redo, preset, learn")
+
+    def learn(self, target: str) -> None:
+        """The next control that is moved moves `target`, and is remembered. Raises FollowspotError."""
+
+        def learnt(control: str) -> None:
+            try:
+                keep_control(self.preset.name, target, control)
+            except FollowspotError as error:
+                self._status("control", "not kept", str(error))
+            self.preset = with_learnt_controls(self.preset)
+            self._status("control", "learnt", f"{control} moves {target}")
+            self._changed()
+
+        if self._controls is not None:
+            self._controls.learn(target, learnt)
+            self._status("control", "learning", f"move a control for {target}")
 
     # Parameters.
 
@@ -189,6 +210,9 @@ class Desk:
         """Set a live parameter, "node.param". Raises FollowspotError that says what is allowed."""
         value = self._check(target, value)
         with self._lock:
+            if self._params[target].momentary:  # an act, not a state: nothing to take back
+                self._supervisor.set(target, value)
+                return
             before, now = self.values[target], time.monotonic()
             last = self._done[-1] if self._done else None
             if last is not None and last.target == target and now - last.at < _ONE_GESTURE:

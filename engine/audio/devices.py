@@ -28,7 +28,7 @@ class Device:
         return f"{self.name} [{self.host}], {self.channels} channels, {self.rate} Hz{mark}"
 
 
-def _sounddevice() -> Any:
+def sound_library() -> Any:
     """sounddevice, which starts PortAudio; without PortAudio on the machine, one clear line."""
     os.environ.setdefault("JACK_NO_START_SERVER", "1")  # looking for devices must not start a server
     try:
@@ -40,19 +40,19 @@ def _sounddevice() -> Any:
 
 def refresh() -> None:
     """Look again at what is plugged in. Only while no stream is open: PortAudio is started afresh."""
-    sounddevice = _sounddevice()
+    sounddevice = sound_library()
     sounddevice._terminate()
     sounddevice._initialize()
 
 
 def shut() -> None:
     """Let go of the sound system, when no stream is open: a sound server is told that we leave."""
-    _sounddevice()._terminate()
+    sound_library()._terminate()
 
 
 def input_devices() -> list[Device]:
     """All devices that sound can come from."""
-    sounddevice = _sounddevice()
+    sounddevice = sound_library()
     hosts = [host["name"] for host in sounddevice.query_hostapis()]
     default = sounddevice.default.device[0]
     if default < 0:
@@ -98,7 +98,7 @@ def opening(device: Device, channels: str | tuple[int, ...], rate: int) -> tuple
 
     "mix" takes the first two channels: a line feed is stereo, and sound servers claim 32.
     """
-    sounddevice = _sounddevice()
+    sounddevice = sound_library()
     count = min(2, device.channels) if isinstance(channels, str) else max(channels)
     if count > device.channels:
         raise FollowspotError(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,6 +20,7 @@ from engine.live import process, scope
 from engine.live.process import Spec
 from engine.live.realtime import SINGLE_THREADED
 from engine.live.telemetry import Names, Page, Snapshot, new_memory
+from engine.params import params_of
 from engine.preset import PresetSource
 
 #: Told as (what, state, reason), for people: ("sink osc", "retrying", "no route to host").
@@ -139,6 +141,14 @@ class Supervisor:
         with self._reading:
             return self._page.read(self.names)
 
+    def now(self) -> float | None:
+        """Stream time in seconds of what sounds at the input now; None before the clock runs."""
+        line, names = self.snapshot().line, self.names
+        if line is None or names is None:
+            return None
+        sample, ns, period = line
+        return float((sample + (time.monotonic_ns() - ns) / period) / names.rate)
+
     def reader(self) -> scope.Reader | None:
         """Of the streams of the engine process that runs now; None before it does, or without `view`."""
         names = self.names
@@ -257,7 +267,8 @@ class Supervisor:
                 self._spec = replace(self._spec, device=content.device)
             if self.restarts:
                 for target, value in self._values.items():
-                    self._send("set", (target, value))
+                    if target not in self._momentary:
+                        self._send("set", (target, value))
             self._tell("engine", "running", f"process {self.pid}")
             self._running.set()
             return True
@@ -270,6 +281,17 @@ class Supervisor:
                 self._fault = FollowspotError(content)
             self._done.set()
         return False
+
+    @cached_property
+    def _momentary(self) -> frozenset[str]:
+        """Parameters that are acts, not states: a restart does not repeat them."""
+        preset = self._spec.source.load()
+        return frozenset(
+            f"{id}.{name}"
+            for id, (kind, _) in {**preset.nodes, **preset.sinks}.items()
+            for name, param in params_of(kind).items()
+            if param.momentary
+        )
 
     def _prepare_restart(self) -> None:
         """The next process goes on in the time of the one before, and in a new take."""
