@@ -16,7 +16,11 @@ from engine.latency import latency_of
 from engine.live.scope import Said
 from engine.params import Param, Parametric, params_of
 from engine.plan import Wire
+from engine.ports import EventsOut
 from engine.registry import snake_case
+
+#: Parameters that are hands on the music, wherever a node or a sink has them.
+HANDS = ("tap", "one", "follow", "nudge", "octave", "lock", "freeze", "blackout")
 
 
 def about(desk: Desk) -> dict[str, Any]:
@@ -34,6 +38,8 @@ def about(desk: Desk) -> dict[str, Any]:
         "input": str(desk.input.get("file") or desk.input.get("replay") or desk.input.get("device") or "mic"),
         "nodes": [_member(desk, id, kind) for id, (kind, _) in preset.nodes.items()],
         "sinks": [_member(desk, id, kind) for id, (kind, _) in preset.sinks.items()],
+        "beats": beats_source(desk),
+        "hands": {name: targets for name in HANDS if (targets := hand(desk, name))},
         "wires": [_wire(wire, preset.quantum) for wire in view.wires] if view else [],
         "latency": [
             {
@@ -48,6 +54,48 @@ def about(desk: Desk) -> dict[str, Any]:
             for row in (view.latency if view else ())
         ],
     }
+
+
+def beats_source(desk: Desk) -> str:
+    """The node whose beats are shown: of all that say beats, the last on the way."""
+    saying = [
+        id
+        for id, (kind, _) in desk.preset.nodes.items()
+        if any("beat" in port.kinds for port in kind.outputs.values() if isinstance(port, EventsOut))
+    ]
+    return _last_on_the_way(desk, saying)[-1] if saying else ""
+
+
+def hand(desk: Desk, name: str) -> list[str]:
+    """The live parameters that a hand moves: blackout all of them, else those last on the way.
+
+    A conductor behind a tracker has the same parameters as the tracker; moving both would do it twice.
+    """
+    preset = desk.preset
+    members = {**preset.nodes, **preset.sinks}
+    having = [
+        id for id, (kind, _) in members.items() if (p := params_of(kind).get(name)) is not None and p.live
+    ]
+    chosen = having if name == "blackout" else _last_on_the_way(desk, having)
+    return [f"{id}.{name}" for id in chosen]
+
+
+def _last_on_the_way(desk: Desk, ids: list[str]) -> list[str]:
+    """Those that feed none of the others."""
+    behind: dict[str, set[str]] = {}
+
+    def reach(id: str) -> set[str]:
+        if id not in behind:
+            behind[id] = set()
+            next_ids = {
+                target.partition(".")[0]
+                for source, target in desk.preset.wires
+                if source.partition(".")[0] == id
+            }
+            behind[id] = next_ids.union(*(reach(other) for other in next_ids))
+        return behind[id]
+
+    return [id for id in ids if not reach(id) & set(ids)]
 
 
 def _member(desk: Desk, id: str, kind: type[Parametric]) -> dict[str, Any]:
@@ -67,9 +115,10 @@ def _param(desk: Desk, id: str, param: Param[Any]) -> dict[str, Any]:
         "high": param.high,
         "unit": param.unit,
         "live": param.live,
+        "momentary": param.momentary,
         "choices": list(param.choices),
         "help": param.help,
-        "control": desk.preset.controls.get(target, ""),
+        "control": ", ".join(desk.preset.controls.get(target, ())),
     }
 
 

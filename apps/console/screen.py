@@ -23,11 +23,17 @@ _AHEAD, _BEHIND = 2.0, 1.0  # seconds on the line of beats
 _BOLD, _SOFT, _RED, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
 _NEWS = 5
 
-#: Key -> (label, parameter name, what it is set to, given its value now).
+#: Key -> (label, hand, what is set, given the value before). -1: the moment at which it arrives.
 HANDS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    " ": ("tap", "tap", lambda value: -1.0),
+    "o": ("this is one", "one", lambda value: -1.0),
+    ",": ("earlier", "nudge", lambda value: -10.0),
+    ".": ("later", "nudge", lambda value: 10.0),
     "h": ("half", "octave", lambda value: "heard" if value == "half" else "half"),
     "d": ("double", "octave", lambda value: "heard" if value == "double" else "double"),
     "l": ("lock", "lock", lambda value: not value),
+    "p": ("hold", "freeze", lambda value: not value),
+    "r": ("follow", "follow", lambda value: -1.0),
     "b": ("blackout", "blackout", lambda value: not value),
 }
 
@@ -43,7 +49,7 @@ class Screen:
     def __init__(self, do: Callable[[Message], None]) -> None:
         self._do = do
         self.ended = False
-        self._about: Message = {"name": "", "input": "", "nodes": [], "sinks": []}
+        self._about: Message = {"name": "", "input": "", "beats": "", "hands": {}}
         self._telemetry: Message | None = None
         self._heard_at = 0.0
         self._values: Message = {}
@@ -65,7 +71,7 @@ class Screen:
             self._event(message["event"])
         elif kind == "ahead":
             for said in message["events"]:
-                if said["kind"] == "beat":
+                if said["kind"] == "beat" and said["source"] == self._about["beats"]:
                     place = said["source"], said["key"]
                     self._ahead.pop(place, None)
                     if not said["retracted"]:
@@ -76,6 +82,8 @@ class Screen:
             self._news = [*self._news[1 - _NEWS :], what + (f" ({reason})" if reason else "")]
 
     def _event(self, event: Message) -> None:
+        if event["source"] != self._about["beats"]:
+            return
         if event["kind"] == "beat":
             self._beat = event
         elif event["kind"] == "state":
@@ -89,12 +97,8 @@ class Screen:
             self._do({"do": "undo"})
         elif key in HANDS:
             _, name, value = HANDS[key]
-            for target in self._targets(name):
+            for target in self._about["hands"].get(name, ()):
                 self._do({"do": "set", "target": target, "value": value(self._values.get(target))})
-
-    def _targets(self, name: str) -> list[str]:
-        members = [*self._about["nodes"], *self._about["sinks"]]
-        return [f"{m['id']}.{name}" for m in members for p in m["params"] if p["name"] == name and p["live"]]
 
     def lines(self, width: int) -> list[str]:
         """The screen, line by line."""
@@ -107,7 +111,8 @@ class Screen:
         lines += [self._tempo(now), self._beats(now, width), self._levels(t, width), ""]
         lines += [*self._loads(t), "", *self._sinks(t)]
         lines += [self._health(t), "", *(f"{_SOFT}{text[: width - 1]}{_PLAIN}" for text in self._news), ""]
-        hands = "  ".join(f"{key} {label}" for key, (label, name, _) in HANDS.items() if self._targets(name))
+        mine = [(key, label) for key, (label, name, _) in HANDS.items() if name in self._about["hands"]]
+        hands = "  ".join(f"{'space' if key == ' ' else key} {label}" for key, label in mine)
         return [*lines, f"{_SOFT}{hands}  z undo  q quit{_PLAIN}"]
 
     def _tempo(self, now: float | None) -> str:
@@ -117,7 +122,11 @@ class Screen:
         bpm = float(beat.get("bpm") or 0.0)
         phase = (now - beat["time"]) * bpm / 60
         meter, place = int(beat.get("meter") or 4), beat.get("beat")
-        dots = "".join("●" if n + 1 == place else "○" for n in range(meter)) if place else "●" * (phase < 0.5)
+        dots = (
+            "".join("●" if n + 1 == int(place) else "○" for n in range(meter))
+            if place
+            else "●" * (phase < 0.5)
+        )
         where = f"bar {beat['bar']}" if beat.get("bar") is not None else ""
         confidence = float(beat.get("confidence") or 0.0)
         return (

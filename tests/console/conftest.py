@@ -23,9 +23,11 @@ RATE = 44100
 PRESET = """
 preset = 1
 name = "show"
-wires = ["input -> click.audio"]
+wires = ["input -> click.audio", "click.beats -> conductor"]
 [nodes.click]
 type = "metronome"
+[nodes.conductor]
+type = "conductor"
 [sinks.rig]
 type = "artnet"
 from = ["click.beats"]

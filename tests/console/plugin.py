@@ -1,8 +1,6 @@
-"""A node that says what a beat tracker says, every half second, whatever it hears; and an output that is broken."""
+"""A node that says what a beat tracker says, whatever it hears; and an output that is broken."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from engine.node import AudioIn, EventsFormat, EventsOut, FramesOut, HopNode, Param
 from engine.sink import Sink

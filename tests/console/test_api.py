@@ -61,21 +61,25 @@ def test_a_new_client_learns_all(show, url):
 
     about, values, telemetry = over(url, job)
     assert about["name"] == "show"
-    assert [node["id"] for node in about["nodes"]] == ["click"]
+    assert [node["id"] for node in about["nodes"]] == ["click", "conductor"]
     assert [sink["id"] for sink in about["sinks"]] == ["rig", "deaf"]
     bpm = next(p for p in about["nodes"][0]["params"] if p["name"] == "bpm")
     assert (bpm["low"], bpm["high"], bpm["unit"], bpm["live"]) == (30.0, 240.0, "BPM", True)
     assert {wire["from"] for wire in about["wires"]} == {"input.audio", "click.beats"}
-    assert {row["sink"] for row in about["latency"]} == {"rig", "deaf"}
+    assert {row["sink"] for row in about["latency"]} == {"rig", "deaf", ""}
     modes = {stream["output"]: (stream["mode"], stream["rows"]) for stream in about["streams"]}
     assert modes["input.audio"] == ("wave", 2)
     assert modes["click.phase"] == ("curves", 1)
     assert modes["click.chroma"] == ("heat", 12)
     assert modes["click.magnitude"][0] == "heat"
+    assert about["beats"] == "conductor"  # not the node before it, which says beats, too
+    assert about["hands"]["tap"] == ["conductor.tap"]
+    assert about["hands"]["octave"] == ["conductor.octave"]
+    assert about["hands"]["blackout"] == ["conductor.blackout", "rig.blackout"]
     assert about["rig"] == ["rig.par1", "rig.par2"]
     assert values["values"]["click.window"] == 512
     assert telemetry["state"] == "running"
-    assert telemetry["loads"].keys() == {"click", "quantum"}
+    assert telemetry["loads"].keys() == {"click", "conductor", "quantum"}
     assert telemetry["sinks"]["deaf"]["status"] == "retrying"
     assert telemetry["sinks"]["rig"]["status"] == "ok"
 
@@ -131,10 +135,13 @@ def test_only_what_is_watched_is_sent(url):
 
 def test_beats_are_told_ahead_and_again_when_they_fall_due(url):
     async def job(socket: Socket) -> tuple[Any, Any, Any]:
-        ahead = await until(socket, "ahead", lambda m: m["events"][0]["kind"] == "beat")
-        said = ahead["events"][0]
+        def of(event: Any) -> bool:
+            return event["source"] == "click" and event["kind"] == "beat"
+
+        ahead = await until(socket, "ahead", lambda m: any(map(of, m["events"])))
+        said = next(filter(of, ahead["events"]))
         telemetry = await until(socket, "telemetry")
-        beat = await until(socket, "event", lambda m: m["event"].get("key") == said["key"])
+        beat = await until(socket, "event", lambda m: of(m["event"]) and m["event"]["key"] == said["key"])
         return said, telemetry, beat["event"]
 
     said, telemetry, beat = over(url, job)
@@ -221,7 +228,8 @@ def test_server_sent_events(url):
                 if line.startswith(b"event:"):
                     assert line == b"event: beat\n"
                 elif line.startswith(b"data:"):
-                    found.append(json.loads(line[5:]))
+                    record = json.loads(line[5:])
+                    found += [record] if record["source"] == "click" else []
                     if len(found) == 3:
                         return found
         return found
@@ -245,7 +253,7 @@ def test_lights_of_the_rig(url):
 def test_a_browser_that_does_not_read_holds_up_nobody(show, url, console):
     async def run() -> int:
         host, port = "127.0.0.1", console.port
-        reader, writer = await asyncio.open_connection(host, port, limit=1024)
+        _, writer = await asyncio.open_connection(host, port, limit=1024)
         writer.write(
             f"GET /api/ws HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()

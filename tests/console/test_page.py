@@ -143,16 +143,16 @@ def test_keyboard(page, show):
     press(page, "2")
     wait(lambda: ask(page, "return location.hash") == "#stage")
     press(page, "d")
-    wait(lambda: show.desk.values["click.octave"] == "double")
+    wait(lambda: show.desk.values["conductor.octave"] == "double")
     wait(
         lambda: "on" in ask(page, "return [...document.querySelectorAll('#hands button.on')].map(b => 'on')")
     )
     press(page, "l")
-    wait(lambda: show.desk.values["click.lock"] is True)
+    wait(lambda: show.desk.values["conductor.lock"] is True)
     press(page, "z")
-    wait(lambda: show.desk.values["click.lock"] is False)
+    wait(lambda: show.desk.values["conductor.lock"] is False)
     press(page, "z")
-    wait(lambda: show.desk.values["click.octave"] == "heard")
+    wait(lambda: show.desk.values["conductor.octave"] == "heard")
     press(page, "b")
     wait(lambda: show.desk.values["rig.blackout"] is True)
     press(page, "b")
@@ -160,6 +160,24 @@ def test_keyboard(page, show):
     press(page, "?")
     assert ask(page, "return document.querySelector('#help').open")
     ask(page, "document.querySelector('#help').close()")
+
+
+def test_tapping_sets_tempo_and_phase(page, show):
+    state = "return document.querySelector('#view-stage [data-show=state]').textContent"
+    go(page, "stage")
+    while show.desk.can_undo:
+        show.desk.undo()
+    taps = []
+    for n in range(6):
+        time.sleep(max(0.0, (taps[0] + 0.4 * n - show.desk.now()) if taps else 0.0))
+        taps.append(show.desk.now())
+        press(page, " ")
+    wait(lambda: ask(page, state) == "conducted")
+    wait(lambda: abs(ask(page, "return followspot.music.bpm") - 150.0) < 15.0)
+    assert not show.desk.can_undo  # a tap is no change that could be taken back
+    shot(page, "tapped")
+    press(page, "r")
+    wait(lambda: ask(page, state) == "tracking")
 
 
 def test_parameters_are_edited_and_undone(page, show):
@@ -177,7 +195,7 @@ def test_parameters_are_edited_and_undone(page, show):
     field.send_keys("9999\n")
     wait(lambda: "allowed: 30 to 240" in ask(page, "return document.querySelector('#toast').textContent"))
     assert show.desk.values["click.bpm"] == 120.0
-    page.find_element("id", "find").send_keys("blackout")
+    page.find_element("id", "find").send_keys("rig blackout")
     shown = "return [...document.querySelectorAll('.param')].filter(p => p.offsetParent).length"
     assert ask(page, shown) == 1
 

@@ -23,12 +23,13 @@ ABOUT = {
     "type": "about",
     "name": "show",
     "input": "mic",
-    "nodes": [{"id": "beats", "params": [{"name": "octave", "live": True}, {"name": "lock", "live": True}]}],
-    "sinks": [],
+    "beats": "beats",
+    "hands": {"octave": ["beats.octave"], "lock": ["beats.lock"], "tap": ["beats.tap"]},
 }
 TELEMETRY = {
     "type": "telemetry", "state": "running", "now": 10.0, "levels": [[1.0, 0.2]],
-    "overload": {"state": "degrade"}, "xruns": 2, "gaps": 0, "overruns": 0, "restarts": 0, "budget_us": 5800.0,
+    "overload": {"state": "degrade"}, "xruns": 2, "gaps": 0, "overruns": 0, "restarts": 0,
+    "budget_us": 5800.0,
     "loads": {"beats": [100.0, 90.0, 580.0, 900.0], "quantum": [150.0, 120.0, 700.0, 1000.0]},
     "sinks": {"osc": {"status": "retrying", "late_ms": [0.1, 0.2, 0.3], "sent": 7, "failures": 3}},
 }  # fmt: skip
@@ -44,9 +45,18 @@ def test_lines():
     screen.hear(ABOUT)
     screen.hear(TELEMETRY)
     assert "listening" in plain(screen.lines(80))
-    beat = {"kind": "beat", "time": 9.9, "bpm": 128.0, "beat": 2, "bar": 5, "meter": 4, "confidence": 0.5}
+    beat = {
+        "kind": "beat",
+        "source": "beats",
+        "time": 9.9,
+        "bpm": 128.0,
+        "beat": 2,
+        "bar": 5,
+        "meter": 4,
+        "confidence": 0.5,
+    }
     screen.hear({"type": "event", "event": beat})
-    screen.hear({"type": "event", "event": {"kind": "state", "state": "tracking"}})
+    screen.hear({"type": "event", "event": {"kind": "state", "source": "beats", "state": "tracking"}})
     said = {"kind": "beat", "source": "beats", "key": 9, "revision": 0, "retracted": False}
     screen.hear({"type": "ahead", "events": [{**said, "time": 11.0}, {**said, "key": 10, "time": 11.5}]})
     screen.hear({"type": "status", "what": "sink osc", "state": "retrying", "reason": "gone"})
@@ -66,9 +76,9 @@ def test_keys():
     screen = Screen(done.append)
     screen.hear(ABOUT)
     screen.hear({"type": "values", "values": {"beats.octave": "half", "beats.lock": False}})
-    for key in "hdlbz":
+    for key in "hdlb z":
         screen.key(key)
-    assert [command.get("value") for command in done] == ["heard", "double", True, None]
+    assert [command.get("value") for command in done] == ["heard", "double", True, -1.0, None]
     assert done[-1] == {"do": "undo"}
     assert not screen.ended
     screen.key("q")

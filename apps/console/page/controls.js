@@ -39,12 +39,15 @@ export class Controls {
   row(node, param) {
     const target = `${node.id}.${param.name}`;
     const id = `param-${target}`;
-    const range = param.low !== null || param.high !== null ? `${param.low ?? "−∞"} to ${param.high ?? "∞"}` : "";
+    const press = param.momentary && param.unit === "s"; // a button: what is set is when it was pressed
+    const range = press ? "" : param.low !== null || param.high !== null ? `${param.low ?? "−∞"} to ${param.high ?? "∞"}` : "";
     const row = el("div", { class: "param", title: param.help },
-      el("label", { for: id }, el("b", {}, param.name), el("small", {}, [range, param.unit].filter(Boolean).join(" "))));
+      el("label", { for: id }, el("b", {}, param.name), el("small", {}, [range, press ? "" : param.unit].filter(Boolean).join(" "))));
     const entry = { row, param, target, inputs: [] };
     const send = (value) => this.link.do({ do: "set", target, value });
-    if (!param.live) {
+    if (press) {
+      row.append(el("button", { id, class: "wide", onclick: () => send(Math.max(0, this.link.now() ?? 0)) }, param.name));
+    } else if (!param.live) {
       row.append(el("output", { id }, `${param.value === "" ? "–" : param.value}`));
     } else if (param.choices.length) {
       const options = param.choices.map((choice) => el("option", { value: choice }, choice));
@@ -56,7 +59,7 @@ export class Controls {
     } else {
       this.number(entry, id, send);
     }
-    if (param.live)
+    if (param.live && !param.momentary)
       row.append(el("button", { "aria-label": `${target} back to ${param.initial}`, title: `back to ${param.initial}`,
         onclick: () => send(param.initial) }, "↺"));
     this.params.set(target, entry);
@@ -69,7 +72,7 @@ export class Controls {
     const { param, row } = entry;
     const whole = param.kind === "int";
     const step = whole ? 1 : "any";
-    if (param.low !== null && param.high !== null) {
+    if (param.low !== null && param.high !== null && !param.momentary) {
       // Over several decades a slider moves in equal ratios.
       const wide = param.low > 0 && param.high / param.low > 100;
       entry.toSlider = wide ? (v) => Math.log(v / param.low) / Math.log(param.high / param.low) : (v) => (v - param.low) / (param.high - param.low);

@@ -2,10 +2,11 @@
 
 import { el, table } from "./dom.js";
 
-// A control exists where a node has a live parameter of this name. `value(param, now, values)` is what is set.
-const toggle = (param, now, value) => !value;
-const moment = (param, now) => (param.kind === "bool" ? true : now);
-const choice = (word) => (param, now, value) => (value === word ? "heard" : word);
+// A hand is there if the preset has it (about.hands). What is set: `value(now, value)`, from the stream time
+// at which the key went down, and the value before.
+const toggle = (now, value) => !value;
+const moment = (now) => Math.max(0, now);
+const choice = (word) => (now, value) => (value === word ? "heard" : word);
 const HANDS = [
   { code: " ", cap: "Space", label: "Tap", name: "tap", value: moment, big: true },
   { code: "o", cap: "O", label: "This is one", name: "one", value: moment },
@@ -15,6 +16,7 @@ const HANDS = [
   { code: "d", cap: "D", label: "Double", name: "octave", value: choice("double"), on: (value) => value === "double" },
   { code: "l", cap: "L", label: "Lock", name: "lock", value: toggle, on: (value) => value },
   { code: "p", cap: "P", label: "Hold", name: "freeze", value: toggle, on: (value) => value },
+  { code: "r", cap: "R", label: "Follow", name: "follow", value: moment },
   { code: "b", cap: "B", label: "Blackout", name: "blackout", value: toggle, on: (value) => value },
 ];
 
@@ -30,12 +32,9 @@ export class Hands {
   }
 
   build(about) {
-    const found = (name) =>
-      [...about.nodes, ...about.sinks].flatMap((node) =>
-        node.params.filter((p) => p.live && p.name === name).map((param) => ({ param, target: `${node.id}.${param.name}` })));
-    this.hands = HANDS.map((hand) => ({ ...hand, targets: found(hand.name) })).filter((hand) => hand.targets.length);
+    this.hands = HANDS.filter((hand) => hand.name in about.hands).map((hand) => ({ ...hand, targets: about.hands[hand.name] }));
     for (const hand of this.hands) {
-      hand.button = el("button", { class: hand.big ? "tap" : "", title: hand.targets.map((t) => t.target).join(", ") },
+      hand.button = el("button", { class: hand.big ? "tap" : "", title: hand.targets.join(", ") },
         hand.label, " ", el("kbd", {}, hand.cap));
       // On the way down, because a tap is a point in time.
       hand.button.onpointerdown = (event) => this.act(hand, event.timeStamp);
@@ -49,7 +48,7 @@ export class Hands {
     this.values = values;
     for (const hand of this.hands) {
       if (!hand.on) continue;
-      const on = hand.targets.some(({ target }) => hand.on(values[target]));
+      const on = hand.targets.some((target) => hand.on(values[target]));
       hand.button.classList.toggle("on", on);
       hand.button.setAttribute("aria-pressed", on);
     }
@@ -57,8 +56,11 @@ export class Hands {
 
   act(hand, at) {
     const now = this.link.now(at);
-    for (const { param, target } of hand.targets)
-      if (!this.link.do({ do: "set", target, value: hand.value(param, now, this.values[target]) })) this.toast("no connection");
+    for (const target of hand.targets) {
+      const value = hand.value(now, this.values[target]);
+      if (now === null || !this.link.do({ do: "set", target, value })) this.toast("no connection");
+    }
+    hand.button.animate([{ background: "#ffb547" }, {}], 250);
   }
 
   // True if the key belongs to a hand.

@@ -19,7 +19,7 @@ export class Monitor {
   build(about) {
     for (const strip of this.strips) strip.close();
     this.place.replaceChildren();
-    const rank = (stream) => ORDER.indexOf(kindOf(stream)) + (/activation|phase/.test(stream.output) ? 0.5 : 0);
+    const rank = (stream) => ORDER.indexOf(kindOf(stream)) + (/activation|phase|flux/.test(stream.output) ? 0.5 : 0);
     this.streams = [...about.streams].sort((a, b) => rank(a) - rank(b));
     const seen = new Set();
     const chosen = JSON.parse(localStorage.getItem("strips") ?? "{}");

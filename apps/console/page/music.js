@@ -1,12 +1,18 @@
 // What is known of the music: beats heard and foretold, tempo, bar, confidence, state.
 
+// Events that are marked on the waveform; the first three are shown on the stage, too.
+const CUES = ["drop", "build_up", "breakdown", "silence", "sound", "match", "jump", "lost", "unknown", "gap", "fault"];
+
 const MEMORY = 30; // seconds
 
 export class Music {
   constructor(link) {
     this.link = link;
     this.clear();
-    link.on("about", () => this.clear());
+    link.on("about", (about) => {
+      this.clear();
+      this.source = about.beats;
+    });
     link.on("event", ({ event }) => this.hear(event));
     link.on("ahead", ({ events }) => events.forEach((event) => this.foretell(event)));
   }
@@ -23,14 +29,14 @@ export class Music {
   }
 
   hear(event) {
-    if (event.kind === "beat") this.hearBeat(event);
-    else if (event.kind === "downbeat") this.hearDownbeat(event);
-    else {
-      if (event.kind === "tempo" && event.bpm) this.bpm = event.bpm;
-      if (event.kind === "state") this.state = event.state;
-      else this.marks.push({ time: event.time, kind: event.kind.replaceAll("_", " ") });
-      if (this.marks.length > 200) this.marks.shift();
+    if (event.source === this.source) {
+      if (event.kind === "beat") this.hearBeat(event);
+      else if (event.kind === "downbeat") this.hearDownbeat(event);
+      else if (event.kind === "state") this.state = event.state;
     }
+    if (!CUES.includes(event.kind)) return;
+    this.marks.push({ time: event.time, kind: event.kind.replaceAll("_", " ") });
+    if (this.marks.length > 200) this.marks.shift();
   }
 
   hearBeat(event) {
@@ -53,10 +59,16 @@ export class Music {
   }
 
   foretell(event) {
-    if (event.kind !== "beat") return;
+    if (event.kind !== "beat" || event.source !== this.source) return;
     const id = `${event.source} ${event.key}`;
     if (event.retracted) this.ahead.delete(id);
     else this.ahead.set(id, { time: event.time, said: true });
+  }
+
+  // What the music does, if it was told within the last ten seconds: a drop, a build-up, a breakdown.
+  cue(now) {
+    const last = this.marks.findLast((mark) => CUES.slice(0, 3).includes(mark.kind.replaceAll(" ", "_")));
+    return last && now - last.time < 10 ? last.kind : "";
   }
 
   // Beats of the next `seconds`: those foretold by the tracker (said), then at the tempo it believes.

@@ -17,12 +17,12 @@ export class Show {
     const live = at !== null && !at.stale;
     this.text("bpm", music.bpm ? music.bpm.toFixed(1) : "–");
     this.text("bar", live && at.bar !== null ? at.bar : "–");
-    this.text("beat", live ? (at.beat ?? "•") : "–");
-    this.text("state", music.state || (live ? "tracking" : "listening"));
+    this.text("beat", live ? (at.beat ? Math.floor(at.beat) : "•") : "–");
+    this.text("state", [music.state || (live ? "tracking" : "listening"), music.cue(now)].filter(Boolean).join(" · "));
     this.text("time", clock(now));
     this.text("confidence", music.confidence === null ? "–" : `${Math.round(100 * music.confidence)} %`);
     this.fill("confidence", music.confidence ?? 0);
-    this.count(live ? at.beat : null, music.meter, live && at.phase < 0.5);
+    this.count(live && at.beat ? Math.floor(at.beat) : null, music.meter, live && at.phase < 0.5);
     this.flash(live ? at : null);
     this.drawLevels();
   }

@@ -1,0 +1,148 @@
+"""What the console and ten browsers cost the engine process.
+
+    python -m tests.benchmarks.bench_console [--seconds 20] [--rounds 3]
+
+The preset `monitor` runs on a file at its own pace, with an OSC sink: without the console, with the console
+and no browser, and with ten WebSocket clients that watch every stream at 30 pictures a second from a
+process of their own. The rounds are interleaved. CPU is from the system's accounts of each process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from apps.console.desk import Desk
+from apps.console.server import Console
+from apps.demo_music import compose
+from apps.terminal import note, table
+from engine.live.supervisor import Supervisor
+from engine.preset import PresetSource
+
+CASES = {"no console": None, "console, no browser": 0, "ten browsers": 10}
+WARM = 4.0  # seconds before anything is counted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--watch", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.watch:
+        asyncio.run(watch(args.watch, 10, args.seconds))
+        return
+    results: dict[str, list[dict[str, float]]] = {case: [] for case in CASES}
+    with tempfile.TemporaryDirectory() as folder:
+        source, file = prepare(Path(folder), args.seconds + 3 * WARM)
+        for round in range(args.rounds):
+            for case, browsers in CASES.items():
+                results[case].append(measure(source, file, browsers, args.seconds))
+                note(f"round {round + 1}, {case}: {results[case][-1]}")
+    median = {
+        case: {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
+        for case, rows in results.items()
+    }
+    keys = list(next(iter(median.values())))
+    print(table(("", *keys), [(case, *(f"{row[key]:.3g}" for key in keys)) for case, row in median.items()]))
+    out = Path("build/benchmarks/console.json")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(
+        json.dumps({"load": os.getloadavg(), "median": median, "rounds": results}, indent=1) + "\n"
+    )
+
+
+def prepare(folder: Path, seconds: float) -> tuple[PresetSource, Path]:
+    """The preset with an OSC sink, and music that lasts."""
+    piece = compose()
+    file = folder / "music.wav"
+    soundfile.write(file, np.tile(piece.samples, int(seconds / piece.seconds) + 1), piece.rate)
+    preset = folder / "bench.toml"
+    preset.write_text(
+        'extends = "monitor"\n[sinks.osc]\ntype = "osc"\nport = 9999\n'
+        'from = ["tracker.beats", "plp.alpha_lfo"]\n'
+    )
+    return PresetSource(str(preset)), file
+
+
+def measure(source: PresetSource, file: Path, browsers: int | None, seconds: float) -> dict[str, float]:
+    """One run; see the keys."""
+    console = clients = None
+    runs: Any = Supervisor(source, file=file) if browsers is None else Desk(source, file=file)
+    if browsers is not None:
+        console = Console(runs, "127.0.0.1:0")
+    runs.start()
+    pid = runs.pid if browsers is None else runs.supervisor.pid
+    if browsers:
+        clients = subprocess.Popen(
+            [sys.executable, "-m", __spec__.name, "--watch", console.urls[0], "--seconds", str(seconds)],
+            stdout=subprocess.PIPE,
+        )
+    time.sleep(WARM)
+    cpu, own, began = cpu_seconds(pid), cpu_seconds(os.getpid()), time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - began
+    cpu, own = cpu_seconds(pid) - cpu, cpu_seconds(os.getpid()) - own
+    snapshot = runs.snapshot()
+    pictures = float("nan")
+    if clients is not None:
+        pictures = float(clients.communicate()[0])
+    runs.stop()
+    if console is not None:
+        console.close()
+    mean, p50, p99, _ = snapshot.loads["quantum"]
+    return {
+        "engine CPU %": 100 * cpu / passed,
+        "control CPU %": 100 * own / passed,
+        "quantum mean us": mean,
+        "p50 us": p50,
+        "p99 us": p99,
+        "wake-up p99 ms": snapshot.wake[1],
+        "OSC late p99 ms": snapshot.sinks["osc"].late_p99,
+        "slow quanta": snapshot.overruns,
+        "pictures/s each": pictures,
+    }
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def watch(url: str, browsers: int, seconds: float) -> None:
+    """So many clients that watch all there is; prints the pictures a second that the slowest got."""
+    import aiohttp
+
+    async def one(session: aiohttp.ClientSession) -> float:
+        async with session.ws_connect(url + "api/ws") as socket:
+            began, pictures = 0.0, 0
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.BINARY:
+                    began = began or time.monotonic()
+                    pictures += 1
+                    if time.monotonic() - began > seconds:
+                        break
+                elif not began and (about := json.loads(message.data))["type"] == "about":
+                    await socket.send_json(
+                        {"do": "watch", "streams": [s["output"] for s in about["streams"]]}
+                    )
+            return pictures / (time.monotonic() - began)
+
+    async with aiohttp.ClientSession() as session:
+        print(min(await asyncio.gather(*(one(session) for _ in range(browsers)))))
+
+
+if __name__ == "__main__":
+    main()
