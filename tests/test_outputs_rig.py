@@ -5,6 +5,7 @@ import pytest
 
 from engine.events import Event
 from nodes.outputs.artnet import ArtNet
+from nodes.outputs.beat_line import BeatLine
 from nodes.outputs.rig.cue import parse_cues, step_of
 from nodes.outputs.rig.patch import parse_patch
 from nodes.outputs.rig.show import Show
@@ -182,3 +183,12 @@ def test_faults_of_a_patch(patch, fault):
 def test_faults_of_a_cue(cue, fault):
     with pytest.raises(ValueError, match=fault):
         show(cue)
+
+
+def test_a_beat_that_a_hand_placed_moves_the_steps_at_once():
+    line = BeatLine()
+    for k in range(8):
+        line.observe(k * 5e8, 120.0)
+    line.observe(8 * 5e8 + 1.7e8, 100.0, placed=True)  # tapped a third of a beat late, slower
+    assert line.position(8 * 5e8 + 1.7e8) == 8
+    assert line.time_of(9) == pytest.approx(8 * 5e8 + 1.7e8 + 6e8)

@@ -13,6 +13,9 @@ from engine.preset import load_preset
 from engine.registry import Registry
 from engine.runner import Runner
 from nodes import CATALOGUE
+from nodes.outputs.rig.cue import parse_cues
+from nodes.outputs.rig.patch import parse_patch
+from nodes.outputs.rig.show import Show
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,34 @@ def test_beats_are_heard_and_foretold(piece, name):
 def test_beats_to_show_says_the_same_as_beats(piece):
     part = piece.samples[: 10 * 44100]
     assert run("beats_to_show", part) == run("beats", part)
+
+
+def test_lights_is_a_show(piece):
+    """Untouched, the conductor's beats are the tracker's; the rig chases on beats and marks the downbeats."""
+    events = run("lights", piece.samples)
+    beats = {
+        source: [e.time for e in events if e.kind == "beat" and e.source == source]
+        for source in ("tracker", "conductor")
+    }
+    assert beats["conductor"] == beats["tracker"]
+    assert len(beats["conductor"]) > 50
+    cues = [e.kind for e in events if e.source == "cues"]
+    assert cues[0] == "sound"
+    assert len(cues) <= 6  # a minute of music: cues do not flicker
+    values = load_preset("lights", Registry(CATALOGUE)).sinks["rig"][1]
+    fixtures = parse_patch(values["patch"])
+    show = Show(fixtures, parse_cues(values["cues"], fixtures), 0)
+    dimmers, strobes = [], []
+    for event in events:
+        if event.source in ("conductor", "cues", "bands"):
+            at = event.time / 44100 * 1e9
+            show.observe(event, at)
+            if event.kind in ("beat", "downbeat"):
+                channels = show.render(at + 30e6)[0]
+                dimmers.append(tuple(channels[a - 1] > 0 for a in (1, 5, 9, 13)))
+                strobes.append((event.kind, channels[29]))
+    assert len(set(dimmers[20:])) >= 4  # one PAR after the other
+    assert all(level == 255 for kind, level in strobes[8:] if kind == "downbeat")
 
 
 @pytest.mark.parametrize("seconds", [3.0, 9.777, 21.9])

@@ -55,14 +55,20 @@ class BeatLine:
         """The instant in ns of a position in beats."""
         return self.anchor_ns + (position - self.beat) * self.period_ns
 
-    def observe(self, at_ns: float, bpm: float = 0.0) -> None:
-        """A beat falls at `at_ns`; `bpm` is the tempo that the tracker believes in, 0 if it says none."""
+    def observe(self, at_ns: float, bpm: float = 0.0, placed: bool = False) -> None:
+        """A beat falls at `at_ns`; `bpm` is the tempo that the tracker believes in, 0 if it says none.
+
+        `placed`: a hand has put it there, so it is taken over whole at once.
+        """
         told = 60e9 / bpm if bpm > 0 else at_ns - self._last_ns
         last, self._last_ns = self._last_ns, at_ns
         if not self.SHORTEST_NS <= told <= self.LONGEST_NS:
             return
         if not self.locked:
             self.anchor_ns, self.period_ns = at_ns, told
+            return
+        if placed:
+            self._jump(at_ns, told)
             return
         steps = round((at_ns - self.anchor_ns) / self.period_ns)
         error = at_ns - self.anchor_ns - steps * self.period_ns

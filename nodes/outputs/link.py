@@ -49,7 +49,7 @@ class AbletonLink(Sink):
     def send_event(self, event: Event, due_ns: int, ntp: int) -> None:
         at = due_ns - int(self.latency_ms * 1e6)
         if event.kind == "beat":
-            self._line.observe(at, event.values.get("bpm", 0.0))
+            self._line.observe(at, event.values.get("bpm", 0.0), bool(event.values.get("placed")))
         if not self._line.locked:
             return
         if event.kind == "downbeat" or (event.kind == "beat" and event.values.get("beat") == 1):

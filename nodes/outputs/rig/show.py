@@ -37,7 +37,7 @@ class Show:
     def observe(self, event: Event, at_ns: float) -> bool:
         """An event takes effect at `at_ns`; True if a cue steps on events of this kind."""
         if event.kind == "beat":
-            self._line.observe(at_ns, event.values.get("bpm", 0.0))
+            self._line.observe(at_ns, event.values.get("bpm", 0.0), bool(event.values.get("placed")))
         if event.kind == "downbeat" or (event.kind == "beat" and event.values.get("beat") == 1):
             self._begin_bar(at_ns, event.values.get("meter") or 4)
         struck = [self._triggers[name] for name in names(event) if name in self._triggers]
