@@ -161,6 +161,12 @@ def test_no_beats_in_silence_and_noise(heard):
     assert any(e.kind == "state" and e.values["state"] == "silent" for e in heard)
 
 
+def test_the_state_does_not_flicker():
+    heard = events_of(rhythm(12.0, 200.0, np.random.default_rng(3)))
+    assert len(beats_of(heard)) > 30
+    assert sum(e.kind == "state" for e in heard) <= 8
+
+
 def test_octave_control_gives_half_and_double(music):
     start = music[: 10 * RATE]
     count = {

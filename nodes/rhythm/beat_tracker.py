@@ -152,9 +152,11 @@ class BeatTracker(FrameNode):
                 self._bars.reset()
             self._giving = False
         else:
-            # Decided once the beat is near: from afar even a sure tempo leaves its place open by a few ticks.
-            if ahead <= self.lookahead * self._rate + self._step:
-                self._giving = share >= (self.leave if self._giving else self.enter)
+            # Given up only when the beat is at hand: from afar even a sure tempo leaves its place open.
+            if self._giving and ahead <= 2 * self._step:
+                self._giving = share >= self.leave
+            elif not self._giving and ahead <= self.lookahead * self._rate + self._step:
+                self._giving = share >= self.enter
             period = self._out[2] / self._belief.tick_rate
             state = SEARCHING if not self._giving else HOLDING if quiet > 1.5 * period + 0.2 else TRACKING
             if state != self._state:
