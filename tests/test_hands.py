@@ -12,6 +12,7 @@ from pythonosc.udp_client import SimpleUDPClient
 
 from apps import calibrate, config, loopback
 from apps.cli import main
+from apps.console.desk import Desk
 from apps.controls import Controls
 from engine.errors import FollowspotError
 from engine.params import params_of
@@ -126,6 +127,28 @@ def test_a_control_is_learnt_while_a_preset_runs(port):
     controls.close()
     assert learnt == ["midi:note:6:40"]
     assert changes == [("conductor.tap", 1.0)]  # the first one was the lesson
+
+
+def test_the_console_learns_too(port, home):
+    class Page:
+        told: list = []
+
+        def status(self, *words: str) -> None:
+            self.told.append(words)
+
+        def changed(self) -> None:
+            pass
+
+    desk = Desk(PresetSource("lights"), listen=f"127.0.0.1:{port}")
+    desk.faces.append(Page())
+    with pytest.raises(FollowspotError, match="no live parameter"):
+        desk.do({"do": "learn", "target": "conductor.tabs"})
+    desk.do({"do": "learn", "target": "conductor.tap"})
+    knock(port, "/pad/3", 1.0).join()
+    desk.stop()
+    assert ("control", "learnt", "osc:/pad/3 moves conductor.tap") in Page.told
+    assert desk.preset.controls["conductor.tap"] == ("osc:/followspot/tap", "osc:/pad/3")
+    assert "osc:/pad/3" in (home / "controls.toml").read_text()
 
 
 def test_a_control_moves_one_thing_of_a_preset_only(home):
