@@ -86,6 +86,10 @@ def find_output(name: str) -> tuple[int, str]:
     """Index and name of the output device whose name contains `name`; the default one for ""."""
     devices = sound_library().query_devices()
     outputs = {i: found["name"] for i, found in enumerate(devices) if found["max_output_channels"] > 0}
+    if not outputs:
+        raise FollowspotError(
+            "no audio output: plug in an interface, or start a sound server (JACK, PulseAudio, PipeWire)"
+        )
     default = sound_library().default.device[1]
     if not name and default in outputs:
         return default, outputs[default]
