@@ -18,7 +18,8 @@ from apps.terminal import duration, is_terminal, note
 from engine.events import Event
 from engine.live.supervisor import Supervisor
 from engine.live.telemetry import Snapshot
-from engine.preset import PresetSource
+from engine.ports import EventsOut
+from engine.preset import Preset, PresetSource
 
 _REDRAW = 0.04  # seconds
 
@@ -42,7 +43,7 @@ def run_live(source: PresetSource, *, events: str | None = None, listen: str = L
     preset = with_learnt_controls(source.load())  # its faults, before a process is started
     if "replay" not in input:
         source = with_latencies(source)
-    view = LiveView(preset.rate, shown=is_terminal(sys.stderr) and events != "-")
+    view = LiveView(preset, shown=is_terminal(sys.stderr) and events != "-")
     with contextlib.ExitStack() as open_things:
         write = open_things.enter_context(event_lines(events, preset.rate)) if events else None
 
@@ -72,18 +73,29 @@ def watch(supervisor: Any, view: Any) -> None:
             view.end(supervisor.snapshot(), supervisor.restarts)
 
 
+def beat_sources(preset: Preset) -> set[str]:
+    """The nodes whose beats count: a tracker whose beats go into a conductor is left out."""
+    saying = {
+        id
+        for id, (kind, _) in preset.nodes.items()
+        if any("beat" in port.kinds for port in kind.outputs.values() if isinstance(port, EventsOut))
+    }
+    ends = [(source.partition(".")[0], target.partition(".")[0]) for source, target in preset.wires]
+    return saying - {source for source, target in ends if target in saying}
+
+
 class LiveView:
     """One line that follows the music, and remarks above it; all on stderr."""
 
-    def __init__(self, rate: int, *, shown: bool) -> None:
-        self._rate = rate
+    def __init__(self, preset: Preset, *, shown: bool) -> None:
+        self._rate, self._sources = preset.rate, beat_sources(preset)
         self._line = BeatLine(sys.stderr) if shown else None
         self._counts: dict[str, int] = {}
 
     def event(self, event: Event) -> None:
         """An event fell due. Called on the supervisor's thread."""
         self._counts[event.kind] = self._counts.get(event.kind, 0) + 1
-        if event.kind == "beat" and self._line is not None:
+        if event.kind == "beat" and event.source in self._sources and self._line is not None:
             self._line.beat(Beat.of(event, self._rate))
 
     def status(self, what: str, state: str, reason: str) -> None:

@@ -14,6 +14,7 @@ from apps import calibrate, config, loopback
 from apps.cli import main
 from apps.console.desk import Desk
 from apps.controls import Controls
+from apps.live import beat_sources
 from engine.errors import FollowspotError
 from engine.params import params_of
 from engine.preset import PresetSource, load_preset
@@ -204,6 +205,11 @@ def test_taps_give_median_and_refuse_scatter():
         calibrate.answer(np.arange(4, 16) + noise.uniform(0, 1, 12))
     with pytest.raises(FollowspotError, match="only 2 taps"):
         calibrate.answer(np.array([4.1, 5.1]))
+
+
+def test_only_the_conductors_beats_are_shown():
+    assert beat_sources(lights()) == {"conductor"}
+    assert beat_sources(load_preset("beats", Registry(CATALOGUE))) == {"tracker"}
 
 
 def test_the_hands_are_the_conductors():

@@ -93,7 +93,7 @@ class Line(LiveView):
     """The line on the terminal."""
 
     def __init__(self, desk: Desk, *, shown: bool) -> None:
-        super().__init__(desk.preset.rate, shown=shown)
+        super().__init__(desk.preset, shown=shown)
 
     def changed(self) -> None:
         """Not shown."""
