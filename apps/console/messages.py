@@ -118,7 +118,6 @@ def _param(desk: Desk, id: str, param: Param[Any]) -> dict[str, Any]:
         "momentary": param.momentary,
         "choices": list(param.choices),
         "help": param.help,
-        "control": ", ".join(desk.preset.controls.get(target, ())),
     }
 
 
@@ -144,6 +143,7 @@ def values(desk: Desk) -> dict[str, Any]:
     return {
         "type": "values",
         "values": desk.values,
+        "controls": {target: list(sources) for target, sources in desk.preset.controls.items()},
         "can_undo": desk.can_undo,
         "can_redo": desk.can_redo,
     }

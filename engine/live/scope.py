@@ -171,8 +171,10 @@ class Scope:
         self.view = View(tracks, said, tuple(kinds), plan.wires, tuple(latency_table(plan)))
         self._sayings = {pair: float(n) for n, pair in enumerate(kinds)}
         self._row = np.zeros(_SAYING)
-        self._streams = [plan.streams[track.output] for track in tracks]
-        self._memory = memory  # with the streams, what the addresses in the tables point to
+        streams = [plan.streams[track.output] for track in tracks]
+        self._frames = [(k, stream) for k, stream in enumerate(streams) if isinstance(stream, Frames)]
+        self._audio = [k for k, stream in enumerate(streams) if not isinstance(stream, Frames)]
+        self._pointed_to = memory, streams  # by the addresses in the tables
         self._table = np.array([_row(memory, track, plan) for track in tracks], np.int64)
         self._said = np.array([[self._row.ctypes.data, self._row.nbytes, 1, 0, *_place(memory, said)]])
         # Written from Python, so they are arrays of its own: quicker than numpy's, item by item.
@@ -186,11 +188,12 @@ class Scope:
     def take(self, start: int, events: Sequence[Event]) -> None:
         """Copy what came in the quantum that started at sample `start`. Engine thread."""
         counts, firsts = self._counts, self._firsts
-        for k, stream in enumerate(self._streams):
-            if isinstance(stream, Frames):
-                counts[k], firsts[k] = stream.count, stream.first
-            else:
-                firsts[k] = start // self._quantum
+        for k, frames in self._frames:
+            count = counts[k] = frames.count
+            if count:
+                firsts[k] = frames.first
+        for k in self._audio:
+            firsts[k] = start // self._quantum
         _copy(self._table, *self._views)
         for event in events:
             saying = self._sayings.get((event.source, event.kind))

@@ -27,8 +27,11 @@ from apps.console.desk import Desk
 from apps.console.server import Console
 from apps.demo_music import compose
 from apps.terminal import note, table
+from engine.live.scope import Scope, new_memory
 from engine.live.supervisor import Supervisor
+from engine.plan import compile_graph
 from engine.preset import PresetSource
+from engine.runner import Runner
 
 CASES = {"no console": None, "console, no browser": 0, "ten browsers": 10}
 WARM = 4.0  # seconds before anything is counted
@@ -46,6 +49,8 @@ def main() -> None:
     results: dict[str, list[dict[str, float]]] = {case: [] for case in CASES}
     with tempfile.TemporaryDirectory() as folder:
         source, file = prepare(Path(folder), args.seconds + 3 * WARM)
+        copies = copying(source)
+        print("copying, us a quantum:", ", ".join(f"{key} {value:.3g}" for key, value in copies.items()))
         for round in range(args.rounds):
             for case, browsers in CASES.items():
                 results[case].append(measure(source, file, browsers, args.seconds))
@@ -59,8 +64,29 @@ def main() -> None:
     out = Path("build/benchmarks/console.json")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(
-        json.dumps({"load": os.getloadavg(), "median": median, "rounds": results}, indent=1) + "\n"
+        json.dumps(
+            {"load": os.getloadavg(), "copying_us": copies, "median": median, "rounds": results}, indent=1
+        )
+        + "\n"
     )
+
+
+def copying(source: PresetSource, quanta: int = 4000) -> dict[str, float]:
+    """Microseconds a quantum that the engine thread spends copying streams to where monitors see them."""
+    plan = compile_graph(source.load().build())
+    runner, scope = Runner(plan), Scope(new_memory(), plan)
+    runner.warm_up()
+    noise = np.random.default_rng(0).standard_normal((quanta, *plan.input.shape)).astype(np.float32)
+    spent = np.zeros(quanta)
+    for n, block in enumerate(0.1 * noise):
+        events = runner.tick(block)
+        began = time.perf_counter_ns()
+        scope.take(plan.clock.start, events)
+        spent[n] = (time.perf_counter_ns() - began) / 1e3
+    return {
+        "streams": len(scope.view.tracks),
+        **dict(zip(("p10", "p50", "p99"), np.percentile(spent, (10, 50, 99)), strict=True)),
+    }
 
 
 def prepare(folder: Path, seconds: float) -> tuple[PresetSource, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -50,7 +51,11 @@ class Show:
         preset.write_text(PRESET)
         (folder / "other.toml").write_text(PRESET.replace('"show"', '"other"'))
         self.folder = folder
-        self.desk = Desk(PresetSource(str(preset), (), (str(PLUGIN),)), file=music)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.osc = free.getsockname()[1]
+        source = PresetSource(str(preset), (), (str(PLUGIN),))
+        self.desk = Desk(source, listen=f"127.0.0.1:{self.osc}", file=music)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -71,10 +76,12 @@ class Show:
 
 @pytest.fixture(scope="session")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
-    running = Show(tmp_path_factory.mktemp("console"))
-    running.begin()
-    yield running
-    running.end()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        running = Show(tmp_path_factory.mktemp("console"))
+        running.begin()
+        yield running
+        running.end()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ export class Controls {
     const press = param.momentary && param.unit === "s"; // a button: what is set is when it was pressed
     const range = press ? "" : param.low !== null || param.high !== null ? `${param.low ?? "−∞"} to ${param.high ?? "∞"}` : "";
     const row = el("div", { class: "param", title: param.help },
-      el("label", { for: id }, el("b", {}, param.name), el("small", {}, [range, press ? "" : param.unit].filter(Boolean).join(" "))));
+      el("label", { for: id }, el("b", {}, param.name), el("em"), el("small", {}, [range, press ? "" : param.unit].filter(Boolean).join(" "))));
     const entry = { row, param, target, inputs: [] };
     const send = (value) => this.link.do({ do: "set", target, value });
     if (press) {
@@ -59,6 +59,9 @@ export class Controls {
     } else {
       this.number(entry, id, send);
     }
+    if (param.live)
+      row.append(el("button", { "aria-label": `learn a control for ${target}`, title: "then move a MIDI or OSC control to map it",
+        onclick: () => this.link.do({ do: "learn", target }) }, "⌖"));
     if (param.live && !param.momentary)
       row.append(el("button", { "aria-label": `${target} back to ${param.initial}`, title: `back to ${param.initial}`,
         onclick: () => send(param.initial) }, "↺"));
@@ -94,6 +97,8 @@ export class Controls {
     this.latest = message;
     this.undoButton.disabled = !message.can_undo;
     this.redoButton.disabled = !message.can_redo;
+    for (const [target, { row }] of this.params)
+      row.querySelector("em").textContent = (message.controls[target] ?? []).join(", ");
     for (const [target, value] of Object.entries(message.values)) {
       const entry = this.params.get(target);
       if (entry) this.set(entry, value);

@@ -57,7 +57,7 @@ link.on("connection", (open) => { connected = open; telemetry = null; pill(); })
 link.on("telemetry", (message) => { telemetry = message; pill(); });
 link.on("error", ({ text }) => toast(text));
 link.on("status", ({ what, state, reason, at }) => {
-  if (at !== null && (what === "preset" || what === "command" || what === "device")) toast(`${what}: ${state} ${reason}`);
+  if (at !== null && (what === "preset" || what === "command" || what === "device" || what === "control")) toast(`${what}: ${state} ${reason}`);
 });
 
 let toastTimer = 0;
