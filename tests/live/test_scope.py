@@ -18,7 +18,7 @@ from tests.live.conftest import Build
 
 
 class Probe(HopNode):
-    """Frames that tell their index, complex ones, and a prediction a quantum that is taken back every third time."""
+    """Frames that tell their index, complex ones, and a prediction a quantum, every third taken back."""
 
     audio = AudioIn("audio")
     ramp = FramesOut("index + row, shape (3,)")
