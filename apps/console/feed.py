@@ -39,6 +39,7 @@ class Feed:
         self._streams: list[Stream] = []
         self._rig = Rig(desk)
         self._news: list[dict[str, Any]] = []
+        self._states: dict[str, dict[str, Any]] = {}  # the last state that each node has told
         self._number = 0
 
     async def run(self) -> None:
@@ -61,9 +62,12 @@ class Feed:
     def event(self, event: Event) -> None:
         """An event fell due."""
         self._rig.observe(event)
-        if not (self._clients or self.listeners):
+        is_state = event.kind == "state"
+        if not (self._clients or self.listeners or is_state):
             return
         said = messages.event(event, self.desk.preset.rate)
+        if is_state:
+            self._states[event.source] = said
         for queue in self.listeners:
             if not queue.full():
                 queue.put_nowait(said["event"])
@@ -87,7 +91,7 @@ class Feed:
         client.tell(self._about())
         client.tell(messages.values(self.desk))
         client.tell(messages.telemetry(self.desk))
-        for news in self._news:
+        for news in (*self._news, *self._states.values()):
             client.tell(news)
         if self._rig.last is not None:
             client.tell({"type": "rig", "lights": self._rig.last})
@@ -126,6 +130,7 @@ class Feed:
         rate = self.desk.preset.rate
         self._streams = [Stream(index, track, rate) for index, track in enumerate(tracks)]
         self._rig = Rig(self.desk)
+        self._states.clear()
         self._tell_all(self._about())
         self.tell_values()
         for client in self._clients:
