@@ -61,7 +61,7 @@ export class Controls {
     }
     if (param.live)
       row.append(el("button", { "aria-label": `learn a control for ${target}`, title: "then move a MIDI or OSC control to map it",
-        onclick: () => this.link.do({ do: "learn", target }) }, "⌖"));
+        onclick: () => this.link.do({ do: "learn", target }) }, "◎"));
     if (param.live && !param.momentary)
       row.append(el("button", { "aria-label": `${target} back to ${param.initial}`, title: `back to ${param.initial}`,
         onclick: () => send(param.initial) }, "↺"));
