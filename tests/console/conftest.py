@@ -74,7 +74,7 @@ class Show:
         self.desk.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
@@ -109,7 +109,7 @@ def wait(condition: Any, seconds: float = 20.0) -> Any:
     return value
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A headless Chromium driven by its own driver."""
     driver, program = shutil.which("chromedriver"), shutil.which("chromium")
