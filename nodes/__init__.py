@@ -14,6 +14,7 @@ CATALOGUE: dict[str, str] = {
     "click": "nodes.sound.click:Click",
     "conductor": "nodes.rhythm.conductor:Conductor",
     "cues": "nodes.structure.cues:Cues",
+    "hpss": "nodes.separate.hpss:Hpss",
     "istft": "nodes.spectral.istft:Istft",
     "json_lines": "nodes.outputs.jsonl:JsonLines",
     "level": "nodes.spectral.level:Level",

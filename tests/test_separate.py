@@ -1,0 +1,92 @@
+"""Separation against textbook definitions: medians, masks, sums of stems, declared latencies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import median_filter
+
+from engine.graph import Graph
+from engine.plan import compile_graph
+from engine.runner import Runner
+from nodes.separate.hpss import Hpss
+from nodes.separate.masked import framing_of
+from nodes.separate.medians import Medians
+from tests.test_spectral import RATE, noise, sine
+
+PARTS = ("harmonic", "percussive", "residual")
+
+
+def stems(node, signal, names, rate=RATE, quantum=512):
+    """Every output (channels, samples) without its declared latency, and the latency in samples."""
+    signal = np.atleast_2d(np.asarray(signal, np.float32))
+    graph = Graph(rate=rate, quantum=quantum, channels=len(signal)).add("node", node)
+    plan = compile_graph(graph.connect("input", "node"))
+    runner, kept = Runner(plan, strict=True), {name: [] for name in names}
+    latency = plan.formats[f"node.{names[0]}"].latency
+    padded = np.pad(signal, ((0, 0), (0, latency + -(signal.shape[1] + latency) % quantum)))
+    for start in range(0, padded.shape[1], quantum):
+        runner.tick(np.ascontiguousarray(padded[:, start : start + quantum]))
+        for name in names:
+            kept[name].append(plan.streams[f"node.{name}"].copy())
+    whole = {name: np.concatenate(blocks, axis=1) for name, blocks in kept.items()}
+    return {name: x[:, latency : latency + signal.shape[1]] for name, x in whole.items()}, latency
+
+
+def test_medians_are_those_of_scipy():
+    frames = np.random.default_rng(3).random((30, 513)).astype(np.float32)
+    medians = Medians(1024, RATE)
+    history = np.zeros((9, 513), np.float32)
+    for frame in frames:
+        harmonic, percussive = medians.step(frame)
+        history = np.vstack([history[1:], frame])
+        np.testing.assert_array_equal(harmonic, np.median(history, axis=0))
+        np.testing.assert_array_equal(percussive, median_filter(frame, 11, mode="reflect"))
+
+
+def test_look_ahead_gives_the_percussive_median_of_its_own_frame():
+    frames = np.random.default_rng(4).random((12, 513)).astype(np.float32)
+    plain, ahead = Medians(1024, RATE), Medians(1024, RATE, look_ahead=4)
+    now = [plain.step(frame)[1].copy() for frame in frames]
+    late = [ahead.step(frame)[1].copy() for frame in frames]
+    np.testing.assert_array_equal(late[4:], now[:-4])
+
+
+@pytest.mark.parametrize(("mode", "rate"), [("stage", 44100), ("studio", 48000), ("quality", 96000)])
+def test_an_impulse_comes_out_at_the_declared_latency_and_no_later_than_the_mode_says(mode, rate):
+    x = np.zeros(rate // 2, np.float32)
+    x[10_000] = 1.0
+    window, hop, _ = framing_of(mode, rate)
+    out, latency = stems(Hpss(mode=mode), x, PARTS, rate, quantum=hop)
+    assert np.argmax(np.abs(out["percussive"])) == 10_000
+    assert np.argmax(np.abs(sum(out.values()))) == 10_000
+    assert latency + hop <= {"stage": 0.0235, "studio": 0.047, "quality": 0.0935}[mode] * rate
+    assert window > 0.0105 * rate
+
+
+def test_parts_add_up_to_the_delayed_input():
+    x = noise(30_000, channels=2)
+    out, _ = stems(Hpss(), x, PARTS, quantum=128)
+    np.testing.assert_allclose(sum(out.values()), x, atol=1e-6)
+
+
+def test_a_tone_is_harmonic_and_a_click_percussive():
+    x = sine(440, 2.0).astype(np.float32)
+    clicks = np.zeros_like(x)
+    clicks[22_050::11_025] = 0.9
+    out, _ = stems(Hpss(margin=1.0), x + clicks, PARTS)
+    later = slice(20_000, 80_000)
+    for part, truth in (("harmonic", x), ("percussive", clicks)):
+        error = out[part][0, later] - truth[later]
+        assert 10 * np.log10((truth[later] ** 2).sum() / (error**2).sum()) > 10
+    assert np.abs(out["residual"]).max() < 1e-5
+
+
+def test_a_dead_channel_stays_dead_and_the_other_is_parted_alike():
+    x = noise(20_000, channels=2)
+    x[1] = 0.0
+    both, _ = stems(Hpss(), x, PARTS)
+    alone, _ = stems(Hpss(), x[:1], PARTS)
+    for part in PARTS:
+        assert not both[part][1].any()
+        np.testing.assert_array_equal(both[part][:1], alone[part])
