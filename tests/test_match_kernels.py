@@ -11,7 +11,7 @@ from nodes.match.chroma_kernels import FINE, fold, peak_chroma, smooth
 from nodes.match.hops import Hops
 from nodes.match.landmark_kernels import spread
 from nodes.match.scan import Law, Part, Scan, unrelated_spread
-from nodes.match.scan_kernels import BLOCK, scan
+from nodes.match.scan_kernels import BLOCK, SCALE, scan
 from tests.match_music import RATE, piece
 
 
@@ -114,8 +114,8 @@ def test_scan_against_its_definition():
     starts = np.array([0, *np.cumsum(lengths)[:-1]], np.int64)
     queries = _frames(6, 9).astype(np.int16).reshape(3, 2, 12)
     steps = np.array([[0, 1, 2], [1, 1, 3], [2, 1, 0]], np.int64)
-    score = np.zeros((6, len(frames)), np.float32)
-    best = np.zeros((3, 6), np.float32)
+    score = np.zeros((6, len(frames)), np.int16)
+    best = np.zeros((3, 6), np.int16)
     expected = np.zeros((6, len(frames)))
     for u, price in enumerate((-1.0, 0.05, 0.05)):
         law = np.array([2 / 127**2, 0.1, -0.5, 1.5, 0.9, price], np.float32)
@@ -137,9 +137,10 @@ def test_scan_against_its_definition():
                     dot = float(queries[u, k].astype(int) @ frames[start + m].astype(int))
                     evidence = min(1.5, max(-0.5, 2 / 127**2 * dot + 0.1))
                     expected[lane, start + m] = max(0.0, 0.9 * past[0] + evidence)
-        assert score == pytest.approx(expected, abs=1e-4)
+        # Each of the three updates rounds the evidence and what is kept of the past, by a step each.
+        assert score / SCALE == pytest.approx(expected, abs=2.5 * (u + 1) / SCALE)
         for d, start in enumerate(starts):
-            assert best[d] == pytest.approx(expected[:, start : start + lengths[d]].max(axis=1), abs=1e-4)
+            assert np.array_equal(best[d], score[:, start : start + lengths[d]].max(axis=1))
 
 
 def test_unrelated_spread_is_the_deviation_over_all_keys():

@@ -13,6 +13,7 @@ from engine.audio.door import Door
 from engine.deferred import DeferredNode
 from engine.errors import FollowspotError
 from engine.formats import AudioFormat, EventsFormat
+from engine.memory import release_compiler
 from engine.node import AudioIn, EventsOut, Param
 from nodes.match.features import HOP, RATE
 from nodes.match.hypotheses import Statement
@@ -64,6 +65,7 @@ class Match(DeferredNode):
             library = Library(self.library)
         except FollowspotError as error:
             raise ValueError(str(error)) from None
+        release_compiler()
         keys = {"auto": None, "all": KEYS, "none": KEYS[:1]}[self.transpose]
         self._matcher = Matcher(library, keys)
         self._channels = audio.channels

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nodes.match.scan_kernels import scan
+from nodes.match.scan_kernels import SCALE, scan
 
 Array = npt.NDArray[Any]
 
@@ -100,9 +100,9 @@ class Scan:
         self.tempi = np.asarray(tempi, np.float64)
         self.law = law or Law()
         lanes = len(self.keys) * len(self.tempi)
-        self._scores = [np.zeros((lanes, part.frames.shape[1]), np.float32) for part in self.parts]
+        self._scores = [np.zeros((lanes, part.frames.shape[1]), np.int16) for part in self.parts]
         counts = [len(part.starts) for part in self.parts]
-        self._bests = [np.zeros((count, lanes), np.float32) for count in counts]
+        self._bests = [np.zeros((count, lanes), np.int16) for count in counts]
         self._firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self._spread = unrelated_spread(self.parts)
         self._queries = np.zeros((len(self.keys), 12), np.int16)
@@ -154,7 +154,8 @@ class Scan:
 
     def document_scores(self) -> Array:
         """Highest evidence in every document, over all lanes."""
-        return np.concatenate([np.zeros(0, np.float32), *(best.max(axis=1) for best in self._bests)])
+        none = np.zeros(0, np.int16)
+        return np.concatenate([none, *(best.max(axis=1) for best in self._bests)]).astype(np.float32) / SCALE
 
     def rival(self, peak: Peak) -> float:
         """The best evidence for what is certainly something else: any other document in any other key.
@@ -168,7 +169,7 @@ class Scan:
             best[:, first : first + len(self.tempi)] = 0.0
         if len(best) > 1:
             best[peak.document] = 0.0
-        return float(best.max())
+        return float(best.max()) / SCALE
 
     def peak(self, document: int) -> Peak:
         """Where in a document the evidence is highest."""
@@ -210,10 +211,10 @@ class Scan:
         return self.parts[index], self._scores[index], document - int(self._firsts[index])
 
     def _peak_at(self, document: int, lane: int, row: Array, place: int) -> Peak:
-        score = float(row[place])
+        score = float(row[place]) / SCALE
         shift = 0.0
         if 0 < place < len(row) - 1:
-            before, after = float(row[place - 1]), float(row[place + 1])
+            before, after = float(row[place - 1]) / SCALE, float(row[place + 1]) / SCALE
             bend = before - 2.0 * score + after
             if bend < 0.0:
                 shift = float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))

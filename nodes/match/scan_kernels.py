@@ -8,7 +8,11 @@ import numpy as np
 #: Reference frames handled at a time, small enough for the first-level cache.
 BLOCK = 1024
 
-_ZERO = np.float32(0.0)
+#: Evidence is kept in steps of 1 / SCALE, in 16 bits: twice as many lanes in a register, half the memory.
+SCALE = 128
+
+_ZERO = np.int16(0)
+_SHIFT = np.uint32(16)
 
 
 _VECTOR = {"nogil": True, "cache": True, "fastmath": {"nnan", "nsz", "reassoc"}}
@@ -20,28 +24,32 @@ def _weigh(row, weight, dots):  # type: ignore[no-untyped-def]
         dots[i] += np.int16(weight * np.int16(row[i]))
 
 
-@nb.njit("void(int16[::1], float32, float32, float32, float32, float32[::1])", **_VECTOR)
+@nb.njit("void(int16[::1], int16, int16, int16, int16, int16[::1])", **_VECTOR)
 def _evidence(dots, slope, offset, least, most, out):  # type: ignore[no-untyped-def]
     for i in range(len(out)):
-        out[i] = min(most, max(least, slope * np.float32(dots[i]) + offset))
+        part = np.int16((np.int32(dots[i]) * np.int32(slope)) >> np.int32(16))
+        out[i] = min(most, max(least, np.int16(part + offset)))
 
 
-@nb.njit("float32(float32[::1], float32[::1], float32, float32[::1])", **_VECTOR)
+@nb.njit("int16(int16[::1], int16[::1], uint16, int16[::1])", **_VECTOR)
 def _step(past, evidence, keep, out):  # type: ignore[no-untyped-def]
     top = _ZERO
     for i in range(len(out)):
-        value = max(_ZERO, keep * past[i + 1] + evidence[i])
+        kept = np.int16((np.uint32(np.uint16(past[i + 1])) * np.uint32(keep)) >> _SHIFT)
+        value = max(_ZERO, np.int16(kept + evidence[i]))
         out[i] = value
         top = max(top, value)
     return top
 
 
-@nb.njit("float32(float32[::1], float32[::1], float32, float32, float32[::1])", **_VECTOR)
+@nb.njit("int16(int16[::1], int16[::1], uint16, int16, int16[::1])", **_VECTOR)
 def _drift(past, evidence, keep, price, out):  # type: ignore[no-untyped-def]
     top = _ZERO
     for i in range(len(out)):
-        best = max(past[i + 1], max(past[i], past[i + 2]) - price)
-        value = max(_ZERO, keep * best + evidence[i])
+        beside = np.int16(max(past[i], past[i + 2]) - price)
+        best = max(past[i + 1], beside)
+        kept = np.int16((np.uint32(np.uint16(best)) * np.uint32(keep)) >> _SHIFT)
+        value = max(_ZERO, np.int16(kept + evidence[i]))
         out[i] = value
         top = max(top, value)
     return top
@@ -55,8 +63,8 @@ def _drift(past, evidence, keep, price, out):  # type: ignore[no-untyped-def]
         nb.int16[:, ::1],
         nb.int64[::1],
         nb.float32[::1],
-        nb.float32[:, ::1],
-        nb.float32[:, ::1],
+        nb.int16[:, ::1],
+        nb.int16[:, ::1],
     ),
     nogil=True,
     cache=True,
@@ -75,16 +83,22 @@ def scan(reference, starts, lengths, queries, steps, law, score, best):  # type:
     reference : (12, frames) int8, the frames of document d at starts[d] : starts[d] + lengths[d].
     queries : (keys, 12) int16, entries within +-127 and L2 norm about 127, so that a dot fits in 16 bits.
     steps : (R,) frames to go back.
-    law : slope, offset, least, most, keep, drift price (negative: no drift in this update).
-    score : (keys * R, frames) state.
+    law : slope, offset, least, most, keep, drift price (negative: no drift in this update), in units of
+        evidence; most / (1 - keep) must stay below 32768 / SCALE.
+    score : (keys * R, frames) state, in steps of 1 / SCALE.
     best : (documents, keys * R) written: highest score in each document.
     """
     keys, tempi = queries.shape[0], len(steps)
-    slope, offset, least, most, keep, price = law[0], law[1], law[2], law[3], law[4], law[5]
+    slope = np.int16(min(32767.0, np.rint(law[0] * SCALE * 65536.0)))
+    offset = np.int16(np.rint(law[1] * SCALE))
+    least, most = np.int16(np.rint(law[2] * SCALE)), np.int16(np.rint(law[3] * SCALE))
+    keep = np.uint16(min(65535.0, np.rint(law[4] * 65536.0)))
+    drifts = law[5] >= 0.0
+    price = np.int16(np.rint(law[5] * SCALE))
     all_dots = np.empty(BLOCK, np.int16)
-    all_evidence = np.empty(BLOCK, np.float32)
-    all_past = np.empty(BLOCK + 2, np.float32)
-    above = np.empty(keys * tempi, np.float32)  # what stood in the first frame of the block before
+    all_evidence = np.empty(BLOCK, np.int16)
+    all_past = np.empty(BLOCK + 2, np.int16)
+    above = np.empty(keys * tempi, np.int16)  # what stood in the first frame of the block before
     best[:] = _ZERO
     for d in range(len(starts)):
         start, length = starts[d], lengths[d]
@@ -112,7 +126,7 @@ def scan(reference, starts, lengths, queries, steps, law, score, best):  # type:
                         past[n + 1] = above[lane]
                     above[lane] = score[lane, start + begin]
                     row = score[lane, here]
-                    if price >= _ZERO:
+                    if drifts:
                         top = _drift(past, evidence, keep, price, row)
                     else:
                         top = _step(past, evidence, keep, row)
