@@ -32,6 +32,7 @@ class Score:
     knots : (seconds, beat) pairs between which musical time is linear. A beat is the denominator of
         the time signature; beat 0 is the first full bar, a pick-up is negative.
     bars : (beat at which the bar starts, printed number of the bar) in playing order.
+    ids : name of each note in the file, the same whenever a repeat is played; "" where it has none.
     """
 
     onset: Floats
@@ -39,6 +40,7 @@ class Score:
     pitch: npt.NDArray[np.int64]
     knots: Floats
     bars: Floats
+    ids: tuple[str, ...] = ()
 
     def beat_at(self, seconds: float) -> float:
         """Beat at a time of the score."""
@@ -89,7 +91,7 @@ def _load_midi(path: Path) -> Score:
     tempo = 500000
     signatures: list[tuple[int, int, int]] = []  # tick, numerator, denominator
     clock: list[tuple[int, float]] = [(0, 0.0)]
-    notes: list[tuple[float, float, int]] = []
+    notes: list[tuple[float, float, int, str]] = []
     sounding: dict[tuple[int, int], list[float]] = {}
     for message in mido.merge_tracks(file.tracks):
         if message.time:
@@ -105,7 +107,7 @@ def _load_midi(path: Path) -> Score:
             if message.type == "note_on" and message.velocity > 0:
                 sounding.setdefault(key, []).append(seconds)
             elif sounding.get(key):
-                notes.append((sounding[key].pop(0), seconds, message.note))
+                notes.append((sounding[key].pop(0), seconds, message.note, ""))
     clock.append((tick + per_quarter, seconds + mido.tick2second(per_quarter, per_quarter, tempo)))
     if not signatures or signatures[0][0] > 0:
         signatures.insert(0, (0, 4, 4))
@@ -178,7 +180,8 @@ def _load_engraved(path: Path) -> Score:
     clock = _Clock(sorted(tempi), float(quarters[0]))
     start = clock(array["onset_quarter"])
     stop = clock(array["onset_quarter"] + array["duration_quarter"])
-    notes = list(zip(start, stop, array["pitch"], strict=True))
+    ids = [_printed(str(id)) for id in array["id"]]
+    notes = list(zip(start, stop, array["pitch"], ids, strict=True))
     knots = np.stack([clock(quarters), beat_of_quarter], 1)
     return _score(notes, knots, np.array(bars or [(0.0, 1)], np.float64))
 
@@ -207,13 +210,26 @@ def _qpm(tempo: object) -> float:
     return bpm * length * (1.5 if unit.endswith(".") else 1.0)
 
 
+def _printed(id: str) -> str:
+    """Name of a note in the file: unfolding adds the number of the pass."""
+    return id.rpartition("-")[0] or id
+
+
 def _number(measure: object) -> int:
     """Printed number of a partitura measure."""
     name = str(getattr(measure, "name", "") or "")
     return int(name) if name.isdigit() else int(getattr(measure, "number", 0) or 0)
 
 
-def _score(notes: list[tuple[float, float, int]], knots: Floats, bars: Floats) -> Score:
-    array = np.array(sorted(notes), np.float64).reshape(-1, 3)
+def _score(notes: list[tuple[float, float, int, str]], knots: Floats, bars: Floats) -> Score:
+    notes = sorted(notes)
+    array = np.array([note[:3] for note in notes], np.float64).reshape(-1, 3)
     keep = np.concatenate([[True], np.diff(knots[:, 0]) > 1e-9]) if len(knots) else np.zeros(0, bool)
-    return Score(array[:, 0], array[:, 1], array[:, 2].astype(np.int64), knots[keep], bars)
+    return Score(
+        array[:, 0],
+        array[:, 1],
+        array[:, 2].astype(np.int64),
+        knots[keep],
+        bars,
+        tuple(note[3] for note in notes),
+    )
