@@ -25,6 +25,7 @@ VERBS = {
     "follow": "where in a score, or in another recording, the performer is",
     "library": "keep a library of references for `identify`: add, list, remove, info, verify",
     "identify": "what is being played, and where in it",
+    "separate": "take a song apart: drums, vocals, bass and the rest as WAV files",
     "monitor": "watch a show that runs elsewhere, on this terminal",
     "replay": "run a recorded show again, exactly as it was",
     "learn": "move a control of a desk to give it to a parameter of a preset",

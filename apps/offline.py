@@ -40,7 +40,7 @@ def run_file(
     runner = Runner(plan)
     begun = perf_counter()
     try:
-        with _bar(file.seconds, preset, shown=progress) as moved:
+        with bar(file.seconds, preset.rate, shown=progress) as moved:
             run_offline(runner, file.blocks(), listener, moved)
     finally:
         plan.release()
@@ -50,16 +50,16 @@ def run_file(
 
 
 @contextlib.contextmanager
-def _bar(seconds: float, preset: Preset, *, shown: bool) -> Iterator[Callable[[int], None] | None]:
+def bar(seconds: float, rate: int, *, shown: bool = True) -> Iterator[Callable[[int], None] | None]:
     """A progress bar in seconds of sound, moved by samples; nothing where nobody watches."""
     if not (shown and is_terminal(sys.stderr)):
         yield None
         return
     layout = "{percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of sound, {remaining} left"
-    with tqdm(total=seconds, bar_format=layout, leave=False) as bar:
+    with tqdm(total=seconds, bar_format=layout, leave=False) as shown_bar:
 
         def moved(samples: int) -> None:
-            bar.update(min(seconds, samples / preset.rate) - bar.n)
+            shown_bar.update(min(seconds, samples / rate) - shown_bar.n)
 
         yield moved
 

@@ -34,7 +34,7 @@ class MaskedNode(HopNode):
     """Sliding window, transform, one mask per stem, transform back, overlap-add.
 
     A subclass declares its audio outputs, calls `self.cutting` in `prepare` and implements
-    `mask(power, masks)`: `power` (bins,) is |X|^2 summed over the channels of the newest frame, `masks`
+    `mask(power, masks)`: `power` (bins,) is |X|^2 of the newest frame, the mean of the channels, `masks`
     (stems - 1, bins) takes the gains of every output but the last *for the frame `look_ahead` frames before
     it*. All channels get the same masks, so the place of a sound in the stereo picture stays. The last
     output is the delayed input minus the others: the outputs add up to the input, delayed, whatever the
@@ -57,6 +57,7 @@ class MaskedNode(HopNode):
         # A block must wait for the last frame that touches it; frames end on a grid of gcd(hop, quantum).
         self._delay = window - gcd(hop, self.quantum) + look_ahead * hop
         self._spectra = np.zeros((look_ahead + 1, channels, self._fft.bins), np.complex64)
+        self._share = 1.0 / channels
         self._power = np.zeros(self._fft.bins, np.float32)
         self._magnitude = np.zeros(self._fft.bins, np.float32)
         self._masked = np.zeros(self._fft.bins, np.complex64)
@@ -91,7 +92,7 @@ class MaskedNode(HopNode):
         self._power[:] = 0.0
         for c in range(len(newest)):
             self._fft.forward(window[c], self._taper, newest[c], self._magnitude)
-            add_power(self._magnitude, self._power)
+            add_power(self._magnitude, self._share, self._power)
         self.mask(self._power, self._masks)
         oldest = self._spectra[(self._index - self._look_ahead) % len(self._spectra)]
         ahead = (self._index + 1 - self._look_ahead) * self._hop - self._window

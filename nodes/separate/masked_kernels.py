@@ -5,11 +5,12 @@ from __future__ import annotations
 import numba as nb
 
 
-@nb.njit("void(float32[::1], float32[::1])", nogil=True, cache=True)
-def add_power(magnitude, power):
-    """power += magnitude squared."""
+@nb.njit("void(float32[::1], float64, float32[::1])", nogil=True, cache=True)
+def add_power(magnitude, share, power):
+    """power += share * magnitude squared."""
+    part = nb.float32(share)
     for k in range(len(power)):
-        power[k] += magnitude[k] * magnitude[k]
+        power[k] += part * magnitude[k] * magnitude[k]
 
 
 @nb.njit("void(complex64[::1], float32[::1], complex64[::1])", nogil=True, cache=True)

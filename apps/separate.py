@@ -1,0 +1,140 @@
+"""Take a song apart: drums, vocals, bass and the rest, each as a WAV file.
+
+The four files have the input's rate, channels and length, lie exactly under it, and add up to it. What is in
+them is what a live run would have put out, so the latency that is told is what a live run would take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import soundfile
+
+from apps.offline import bar
+from apps.terminal import duration, milliseconds, note
+from engine.audio.files import AudioFile
+from engine.errors import FollowspotError
+from engine.graph import Graph
+from engine.plan import Plan, compile_graph
+from engine.runner import Runner
+from nodes.separate.masked import MODES, framing_of
+from nodes.separate.separate import Separate
+
+STEMS = tuple(Separate.outputs)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="FILE", help="a sound file of any rate, mono or stereo")
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the stems")
+    parser.add_argument(
+        "--mode",
+        choices=tuple(MODES),
+        default="studio",
+        help="milliseconds from sound to stem in a live run: stage 23, studio 46 (the default), quality 93",
+    )
+    parser.add_argument("--json", action="store_true", help="say what was done as one JSON object")
+
+
+def run(args: argparse.Namespace) -> None:
+    rate, channels = _properties(args.input)
+    _, hop, _ = framing_of(args.mode, rate)
+    _spare_the_input(args.input, Path(args.output))
+    file = AudioFile(args.input, rate, hop, tuple(range(1, channels + 1)))
+    graph = Graph(rate=rate, quantum=hop, channels=channels)
+    graph.add("separate", Separate(mode=args.mode)).connect("input", "separate")
+    plan = compile_graph(graph)
+    begun = perf_counter()
+    with _writers(Path(args.output), rate, channels) as writers, bar(file.seconds, rate) as moved:
+        _run(plan, file, writers, moved)
+    spent = perf_counter() - begun
+    latency = (plan.formats["separate.drums"].latency + hop) / rate
+    if args.json:
+        said = {
+            "mode": args.mode,
+            "latency_ms": round(1000 * latency, 2),
+            "rate": rate,
+            "channels": channels,
+            "seconds": round(file.seconds, 3),
+            "real_time_factor": round(spent / file.seconds, 4),
+            "stems": {stem: str(Path(args.output) / f"{stem}.wav") for stem in STEMS},
+        }
+        print(json.dumps(said), flush=True)
+        return
+    print(f"latency {milliseconds(latency)} ({args.mode}); the files are aligned to the input", flush=True)
+    note(
+        f"{', '.join(STEMS)} of {duration(file.seconds)} in {args.output}; "
+        f"{file.seconds / spent:.0f} times as fast as real time"
+    )
+
+
+def _properties(path: str) -> tuple[int, int]:
+    """Rate and channels of a file; faults as `AudioFile` tells them."""
+    file = AudioFile(path, 44100, 512)
+    file.close()
+    info = soundfile.info(path)
+    return info.samplerate, info.channels
+
+
+def _spare_the_input(path: str, folder: Path) -> None:
+    """A stem must not overwrite what it is made of."""
+    for stem in STEMS:
+        if (folder / f"{stem}.wav").resolve() == Path(path).resolve():
+            raise FollowspotError(f"-o {folder}: {stem}.wav there is the input; choose another folder")
+
+
+def _run(
+    plan: Plan,
+    file: AudioFile,
+    writers: dict[str, soundfile.SoundFile],
+    moved: Callable[[int], None] | None,
+) -> None:
+    """Put the file through, and silence behind it, so that the last sound comes out, too."""
+    runner = Runner(plan, strict=True)
+    latency = plan.formats["separate.drums"].latency
+    outputs = {stem: plan.streams[f"separate.{stem}"] for stem in STEMS}
+    silence = np.zeros(plan.input.shape, np.float32)
+    left = file.samples
+
+    def tick(block: np.ndarray) -> None:
+        nonlocal left
+        runner.tick(block)
+        first = max(0, latency - (runner.position - plan.quantum))
+        count = max(0, min(plan.quantum - first, left))
+        left -= count
+        for stem, writer in writers.items():
+            writer.write(outputs[stem][:, first : first + count].T)
+        if moved is not None:
+            moved(min(runner.position, file.samples))
+
+    try:
+        for block in file.blocks():
+            tick(block)
+    finally:  # a file that breaks off gives what came before
+        written = file.samples - left
+        left = min(left, runner.position - written)
+        for _ in range(-(-latency // plan.quantum)):
+            tick(silence)
+
+
+@contextlib.contextmanager
+def _writers(folder: Path, rate: int, channels: int) -> Iterator[dict[str, soundfile.SoundFile]]:
+    """One open WAV file (32-bit float) per stem."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as files:
+            yield {
+                stem: files.enter_context(
+                    soundfile.SoundFile(folder / f"{stem}.wav", "w", rate, channels, "FLOAT", format="WAV")
+                )
+                for stem in STEMS
+            }
+    except OSError as error:
+        raise FollowspotError(f"-o {folder}: cannot be written ({error.strerror})") from None
+    except soundfile.LibsndfileError as error:
+        raise FollowspotError(f"-o {folder}: cannot be written ({error.error_string})") from None

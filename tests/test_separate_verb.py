@@ -1,0 +1,74 @@
+"""`followspot separate` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from apps.cli import main
+from apps.separate import STEMS
+
+
+def song(path, rate, channels, seconds=1.0):
+    """A tone and clicks with noise, written as float WAV; returns the samples."""
+    n = int(rate * seconds)
+    t = np.arange(n) / rate
+    x = 0.2 * np.sin(2 * np.pi * 330 * t) + 0.01 * np.random.default_rng(1).standard_normal(n)
+    x[:: rate // 4] += 0.5
+    x = np.stack([x, 0.5 * x][:channels], axis=1).astype(np.float32)
+    soundfile.write(path, x, rate, "FLOAT")
+    return x
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "mode", "most"),
+    [
+        (44100, 1, "stage", 23.3),
+        (48000, 2, "studio", 46.5),
+        (96000, 1, "quality", 93.0),
+        (22050, 2, "stage", 23.3),
+    ],
+)
+def test_stems_lie_under_the_input_and_add_up(tmp_path, capsys, rate, channels, mode, most):
+    x = song(tmp_path / "song.wav", rate, channels)
+    out = tmp_path / "stems"
+    assert main(["separate", str(tmp_path / "song.wav"), "-o", str(out), "--mode", mode, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["mode"] == mode and said["latency_ms"] <= most and said["rate"] == rate
+    total = np.zeros_like(x)
+    for stem in STEMS:
+        y, y_rate = soundfile.read(out / f"{stem}.wav", dtype="float32", always_2d=True)
+        assert y_rate == rate and y.shape == x.shape
+        total += y
+    np.testing.assert_allclose(total, x, atol=2e-6)
+
+
+def test_the_latency_is_printed(tmp_path, capsys):
+    song(tmp_path / "song.wav", 44100, 1)
+    assert main(["separate", str(tmp_path / "song.wav"), "-o", str(tmp_path)]) == 0
+    assert "latency 46.4 ms (studio)" in capsys.readouterr().out
+
+
+def test_a_file_that_breaks_off_gives_what_came_before(tmp_path, capsys):
+    x = song(tmp_path / "song.wav", 44100, 1)
+    whole = (tmp_path / "song.wav").read_bytes()
+    (tmp_path / "song.wav").write_bytes(whole[: len(whole) // 2])
+    assert main(["separate", str(tmp_path / "song.wav"), "-o", str(tmp_path / "out")]) == 2
+    assert "breaks off" in capsys.readouterr().err
+    total = sum(soundfile.read(tmp_path / "out" / f"{stem}.wav", dtype="float32")[0] for stem in STEMS)
+    assert 15_000 < len(total) < 25_000
+    np.testing.assert_allclose(total[:15_000], x[:15_000, 0], atol=2e-6)
+
+
+def test_faults_are_one_line(tmp_path, capsys):
+    song(tmp_path / "drums.wav", 44100, 1, 0.1)
+    for path, out in (
+        (tmp_path / "none.wav", tmp_path),
+        (tmp_path / "drums.wav", tmp_path),
+        (tmp_path / "drums.wav", tmp_path / "drums.wav"),
+    ):
+        assert main(["separate", str(path), "-o", str(out)]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
