@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-import socket
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,123 +15,89 @@ from apps.console import messages
 from apps.console.client import Client
 from apps.console.desk import Desk
 from apps.console.feed import Feed
-from apps.console.guard import Guard, is_loopback
+from apps.console.site import LONGEST_COMMAND, Site
 from engine.errors import FollowspotError
 from engine.events import Event
 
-#: Where the console is, unless told otherwise; the next free port if that is taken.
-ADDRESS, PORT, PORTS = "127.0.0.1", 8770, 10
-
-_PAGE = Path(__file__).with_name("page")
-_LONGEST_COMMAND = 64 << 10
+PAGE = Path(__file__).with_name("page")
 
 
-def parse_bind(text: str) -> tuple[str, int]:
-    """HOST, HOST:PORT or :PORT as (host, port); the port is 0 if none is given."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, "0"
-    if not port.isdigit() or int(port) > 65535:
-        raise FollowspotError(f"--bind {text}: write HOST:PORT, such as 0.0.0.0:{PORT}")
-    return host.strip("[]") or "0.0.0.0", int(port)
+@dataclass(frozen=True)
+class Front:
+    """A page that is shown first, and what it fetches."""
+
+    page: Path
+    routes: Sequence[web.AbstractRouteDef]
 
 
-class Console:
+class Console(Site):
     """Serves a desk until `close`.
 
     Parameters
     ----------
     desk : what is shown and operated.
-    bind : HOST:PORT, or None for this machine only and the first free port from PORT on.
-    token : asked for by other machines; None makes one up where it is needed.
+    bind, token : as a `Site` takes them.
+    front : another page that is shown first; the console is then at /console.
 
     Raises FollowspotError if the address cannot be had.
     """
 
-    def __init__(self, desk: Desk, bind: str | None = None, token: str | None = None) -> None:
-        self.desk = desk
-        host, port = (ADDRESS, 0) if bind is None else parse_bind(bind)
-        self._socket = _listen(host, port, bind)
-        self.host, self.port = host, self._socket.getsockname()[1]
-        if token is None:
-            token = "" if is_loopback(host) else secrets.token_urlsafe(16)
-        self.guard = Guard(token)
+    def __init__(
+        self, desk: Desk, bind: str | None = None, token: str | None = None, front: Front | None = None
+    ) -> None:
+        super().__init__(bind, token)
+        self.desk, self._front = desk, front
         self._clients: set[Client] = set()
         self._feed = Feed(desk, self._clients)
-        self._loop = asyncio.new_event_loop()
-        self._stopped = asyncio.Event()
-        self._begun = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="console", daemon=True)
-        self._thread.start()
-        self._begun.wait()
+        self.start()
         desk.faces.append(self)
-
-    @property
-    def urls(self) -> list[str]:
-        """Where the page is, token included."""
-        hosts = [self.host] if self.host not in ("0.0.0.0", "::") else ["127.0.0.1", *_own_addresses()]
-        query = f"?token={self.guard.token}" if self.guard.token else ""
-        bracketed = [f"[{host}]" if ":" in host else host for host in hosts]
-        return [f"http://{host}:{self.port}/{query}" for host in bracketed]
 
     def event(self, event: Event) -> None:
         """An event fell due. Any thread."""
-        self._soon(self._feed.event, event)
+        self.soon(self._feed.event, event)
 
     def status(self, what: str, state: str, reason: str) -> None:
         """Something changed its state. Any thread."""
-        self._soon(self._feed.status, what, state, reason)
+        self.soon(self._feed.status, what, state, reason)
 
     def changed(self) -> None:
         """Parameters have changed. Any thread."""
-        self._soon(self._feed.tell_values)
-
-    def close(self) -> None:
-        """Say good-bye to every client and stop."""
-        self._soon(self._stopped.set)
-        self._thread.join(5.0)
-
-    def _soon(self, call: Callable[..., None], *args: Any) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(call, *args)
+        self.soon(self._feed.tell_values)
 
     # The rest runs on the server's thread.
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
+    def routes(self) -> list[web.AbstractRouteDef]:
+        """The page, the API, and the page in front if there is one."""
+        return [
+            web.get("/", self._page),
+            web.get("/console", self._console),
+            web.get("/api/ws", self._websocket),
+            web.get("/api/events", self._events),
+            web.get("/api/about", self._json(messages.about)),
+            web.get("/api/telemetry", self._json(messages.telemetry)),
+            web.get("/api/values", self._json(messages.values)),
+            web.post("/api/do", self._do),
+            web.static("/page", PAGE),
+            *(self._front.routes if self._front else ()),
+        ]
 
-    async def _serve(self) -> None:
-        app = web.Application(middlewares=[self.guard.middleware], client_max_size=_LONGEST_COMMAND)
-        app.on_response_prepare.append(self.guard.sign)
-        app.add_routes(
-            [
-                web.get("/", self._page),
-                web.get("/api/ws", self._websocket),
-                web.get("/api/events", self._events),
-                web.get("/api/about", self._json(messages.about)),
-                web.get("/api/telemetry", self._json(messages.telemetry)),
-                web.get("/api/values", self._json(messages.values)),
-                web.post("/api/do", self._do),
-                web.static("/page", _PAGE),
-            ]
-        )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        await web.SockSite(runner, self._socket).start()
-        feeding = asyncio.create_task(self._feed.run())
-        self._begun.set()
-        await self._stopped.wait()
-        feeding.cancel()
+    async def began(self) -> None:
+        """Feed the clients."""
+        self._feeding = asyncio.create_task(self._feed.run())
+
+    async def ending(self) -> None:
+        """Let the clients go."""
+        self._feeding.cancel()
         for client in list(self._clients):
             await client.close()
-        await runner.cleanup()
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("token"):
             raise web.HTTPSeeOther("/")
-        return web.FileResponse(_PAGE / "index.html")
+        return web.FileResponse(self._front.page if self._front else PAGE / "index.html")
+
+    async def _console(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(PAGE / "index.html")
 
     def _json(self, make: Callable[[Desk], dict[str, Any]]) -> Callable[[web.Request], Any]:
         async def answer(request: web.Request) -> web.Response:
@@ -152,7 +116,7 @@ class Console:
         return web.json_response({"ok": True})
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(max_msg_size=_LONGEST_COMMAND, heartbeat=20.0, compress=False)
+        socket = web.WebSocketResponse(max_msg_size=LONGEST_COMMAND, heartbeat=20.0, compress=False)
         await socket.prepare(request)
         client = Client(socket, request.transport)
         self._clients.add(client)
@@ -185,7 +149,7 @@ class Console:
         self._feed.listeners.add(queue)
         try:
             await response.write(b": followspot\n\n")
-            while not self._stopped.is_set():
+            while not self.stopped.is_set():
                 try:
                     record = await asyncio.wait_for(queue.get(), 1.0)
                 except TimeoutError:
@@ -199,32 +163,3 @@ class Console:
         finally:
             self._feed.listeners.discard(queue)
         return response
-
-
-def _listen(host: str, port: int, bind: str | None) -> socket.socket:
-    ports = [port] if bind is not None and port else [*range(PORT, PORT + PORTS), 0]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    reason = ""
-    for candidate in ports:
-        server = socket.socket(family, socket.SOCK_STREAM)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind((host, candidate))
-            server.listen(128)
-            return server
-        except OSError as error:
-            reason = error.strerror or str(error)
-            server.close()
-    raise FollowspotError(f"--bind {bind}: {reason}; give an address of this machine and a free port")
-
-
-def _own_addresses() -> list[str]:
-    """Addresses under which other machines may reach this one."""
-    probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        probe.connect(("192.0.2.1", 9))  # sends nothing; the system chooses the way out
-        return [probe.getsockname()[0]]
-    except OSError:
-        return []
-    finally:
-        probe.close()

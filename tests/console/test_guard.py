@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from apps.console.server import Console, parse_bind
+from apps.console.server import Console
+from apps.console.site import parse_bind
 from engine.errors import FollowspotError
 
 
