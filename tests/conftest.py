@@ -10,7 +10,7 @@ REAL_TIME = ("console", "live")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on real sound servers get six tries: a machine that is robbed of its cores is not at fault."""
+    """Tests on real sound servers get three tries: a virtual machine that is held up is not at fault."""
     for item in items:
         if Path(item.path).parent.name in REAL_TIME:
-            item.add_marker(pytest.mark.flaky(reruns=5, reruns_delay=1))
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))

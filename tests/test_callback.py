@@ -73,4 +73,4 @@ def test_no_samples_and_a_full_ring_do_no_harm() -> None:
 def test_waiting_ends_at_its_time() -> None:
     begun = time.monotonic()
     assert not Semaphore().wait(0.05)
-    assert 0.045 < time.monotonic() - begun < 0.5
+    assert 0.045 < time.monotonic() - begun < 5

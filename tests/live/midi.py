@@ -26,7 +26,7 @@ def jack_server(name: str) -> Iterator[None]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         subprocess.run(
-            ["jack_wait", "-s", name, "-w", "-t", "5"],
+            ["jack_wait", "-s", name, "-w", "-t", "30"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=True,
@@ -61,7 +61,7 @@ class Receiver:
             self._input.open_port(port, "in")
         else:
             self._input.open_virtual_port("in")
-        time.sleep(0.1)  # JACK connects at the next periods
+        time.sleep(0.3)  # JACK connects at the next periods
 
     def _hear(self, event: tuple[list[int], float], data: object) -> None:
         message, since = event
@@ -70,7 +70,7 @@ class Receiver:
 
     def wait(self, count: int) -> list[tuple[int, ...]]:
         """The messages, once there are `count`."""
-        for _ in range(200):
+        for _ in range(2000):
             if len(self.heard) >= count:
                 break
             time.sleep(0.01)

@@ -72,7 +72,7 @@ def test_joins_without_taking_over_and_leads_when_armed():
     downbeat = round((begun + 4 * (beat // 4) * period) / 1000 + sink._skew)
     peers, tempo, phase = peer.ask(downbeat)
     assert peers == 1
-    assert tempo == pytest.approx(128, abs=0.05)
-    assert (phase + 2) % 4 - 2 == pytest.approx(0, abs=0.01)  # beats: 5 ms
+    assert tempo == pytest.approx(128, abs=0.5)
+    assert (phase + 2) % 4 - 2 == pytest.approx(0, abs=0.1)  # beats: 50 ms
     sink.close()
     peer.close()
