@@ -10,6 +10,7 @@ import argparse
 
 from apps import run as run_verb
 from apps.library import DEFAULT
+from nodes.match.neighbours import METHODS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--transpose",
-        choices=("auto", "all", "none"),
+        choices=("all", "none"),
+        default="all",
+        help="try all 12 keys (the default), or only the written one",
+    )
+    parser.add_argument(
+        "--index",
+        choices=("auto", "none", *METHODS),
         default="auto",
-        help="try all 12 keys: always, never, or in libraries of up to 20 hours (default)",
+        help="how documents worth a scan are found: none: all are scanned; exact, kdtree, hnsw: by nearest "
+        "neighbours; auto: none up to 20 hours, then exact",
     )
 
 
@@ -39,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     as_run = argparse.ArgumentParser()
     run_verb.add_arguments(as_run)
     words = ["identify", "--set", f"match.library={args.library}", "--events", args.events]
-    words += ["--set", f"match.transpose={args.transpose}"]
+    words += ["--set", f"match.transpose={args.transpose}", "--set", f"match.index={args.index}"]
     if args.input is not None:
         words += ["--input", args.input]
     words += [f"--{pace}" for pace in ("offline", "realtime") if getattr(args, pace)]

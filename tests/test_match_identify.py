@@ -92,6 +92,13 @@ def test_another_version_is_known_with_place_tempo_and_key(matcher, tempo, trans
     assert said[-1][1].tempo == pytest.approx(tempo, rel=0.1)
 
 
+def test_behind_the_gate_as_well(library):
+    whole = piece(3, 30.0, tempo=0.87, transpose=-3, timbre=7)
+    said = matches(listen(gated := Matcher(Library(library), index="exact"), whole[8 * RATE : 28 * RATE]))
+    assert said and said[0][0] < 14.0
+    assert {(gated.documents[h.document].id, h.transposition) for _, h in said} == {("3.wav", -3)}
+
+
 def test_a_jump_is_followed(matcher):
     music = piece(1, LENGTH)
     cut = np.concatenate([music[5 * RATE : 17 * RATE], music[26 * RATE : 38 * RATE]])

@@ -19,6 +19,7 @@ from nodes.match.features import HOP, RATE
 from nodes.match.hypotheses import Statement
 from nodes.match.library import Library, writing
 from nodes.match.matcher import KEYS, Matcher
+from nodes.match.neighbours import METHODS
 
 Array = npt.NDArray[Any]
 
@@ -53,10 +54,11 @@ class Match(DeferredNode):
         },
     )
     library = Param("library", help="folder made by `followspot library add`")
-    transpose = Param(
+    transpose = Param("all", choices=("all", "none"), help="try all 12 keys, or only the written one")
+    index = Param(
         "auto",
-        choices=("auto", "all", "none"),
-        help="try all 12 keys, or only the written one; auto: all in libraries of up to 20 hours",
+        choices=("auto", "none", *METHODS),
+        help="what gates the scan; none: all is scanned; auto: none up to 240 hours times keys, then exact",
     )
     deadline = Param(80.0, low=10.0, high=90.0, unit="ms", help="time to search 0.1 s of music")
 
@@ -66,8 +68,11 @@ class Match(DeferredNode):
         except FollowspotError as error:
             raise ValueError(str(error)) from None
         release_compiler()
-        keys = {"auto": None, "all": KEYS, "none": KEYS[:1]}[self.transpose]
-        self._matcher = Matcher(library, keys)
+        keys = KEYS if self.transpose == "all" else KEYS[:1]
+        try:
+            self._matcher = Matcher(library, keys, self.index)
+        except FollowspotError as error:  # the index needs a package that is not there
+            raise ValueError(str(error)) from None
         self._channels = audio.channels
         self._door = Door(self.rate, audio.channels, RATE, HOP, "mix")
         # Work is cut on a grid of its own, so that what is said does not depend on the quantum.

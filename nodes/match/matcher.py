@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from nodes.match import features, landmarks
 from nodes.match.fingerprints import SHORT_SPAN, SPAN, Fingerprints, rival_votes, variants
+from nodes.match.gate import Gate
 from nodes.match.hops import Hops
 from nodes.match.hypotheses import (
     ELSEWHERE,
@@ -24,15 +25,17 @@ from nodes.match.hypotheses import (
     vote_confidence,
 )
 from nodes.match.library import Library
-from nodes.match.scan import Law, Part, Peak, Scan
+from nodes.match.pool import Pool
+from nodes.match.scan import Part, Peak, Scan
 from nodes.match.segment import Document
+from nodes.match.updates import TEMPI, Law
 
 Array = npt.NDArray[Any]
 
 #: All transpositions, nearest first.
 KEYS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
-#: Hours of references up to which all 12 keys are tried unless told otherwise: a third of a core.
-ALL_KEYS_HOURS = 20.0
+#: Hours times keys up to which the scan needs no gate.
+UNGATED = 240.0
 #: The scan of the held document remembers two seconds: it says where the music has just jumped to.
 LOCAL = Law(keep=0.9, leak_with_change=True)
 #: Confidence in a held document whose held place goes on fitting.
@@ -47,30 +50,37 @@ class Matcher:
     Parameters
     ----------
     library : what is searched.
-    keys : transpositions to try, in semitones; default all 12 as long as the library is small enough for
-        that (`ALL_KEYS_HOURS`), else the written key.
+    keys : transpositions to try, in semitones.
+    index : what gates the scan: "none" (everything is scanned), "exact", "kdtree", "hnsw" (see `neighbours`),
+        or "auto": exact if hours times keys exceed `UNGATED`.
 
     Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
     """
 
-    def __init__(self, library: Library, keys: tuple[int, ...] | None = None) -> None:
-        if keys is None:
-            keys = KEYS if library.seconds <= ALL_KEYS_HOURS * 3600 else KEYS[:1]
+    def __init__(self, library: Library, keys: tuple[int, ...] = KEYS, index: str = "auto") -> None:
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
         parts = []
+        shingles = []
+        counts = []
         present = {(segment.folder, document.id) for segment, document in library.documents()}
         for s, segment in enumerate(library.segments):
-            starts, lengths = [], []
-            for d, document in enumerate(segment.documents):
-                if (segment.folder, document.id) not in present:
-                    continue
-                self._numbers[s, d] = len(self.documents)
-                self.documents.append(document)
-                starts.append(document.start)
-                lengths.append(document.length)
-            parts.append(Part(segment.chroma, np.array(starts, np.int64), np.array(lengths, np.int64)))
-        self._scan = Scan(parts, keys)
+            there = [(segment.folder, document.id) in present for document in segment.documents]
+            for d in np.flatnonzero(there):
+                self._numbers[s, int(d)] = len(self.documents)
+                self.documents.append(segment.documents[d])
+            documents = [d for d, is_there in zip(segment.documents, there, strict=True) if is_there]
+            starts = np.array([d.start for d in documents], np.int64)
+            parts.append(Part(segment.chroma, starts, np.array([d.length for d in documents], np.int64)))
+            every = np.array([d.shingle_count for d in segment.documents], np.int64)
+            counts.append(every[np.array(there, bool)])
+            shingles.append(segment.shingles if all(there) else segment.shingles[np.repeat(there, every)])
+        if index == "auto":
+            index = "exact" if library.seconds * len(keys) > UNGATED * 3600 else "none"
+        if index == "none":
+            self._scan: Scan | Pool = Scan(parts, keys)
+        else:
+            self._scan = Pool(parts, keys, Gate(shingles, counts, keys, TEMPI, index))
         self._prints = Fingerprints(library.segments, variants())
         self.judge = Judge()
         self.reset()

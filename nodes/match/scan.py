@@ -1,8 +1,8 @@
 """The incremental scan: all references, all tempi, all keys, one query frame at a time.
 
-For every key, tempo and reference frame it keeps one number, the
-evidence that the music has just arrived there, and advances all of them by one step per query frame (see
-`scan_kernels.scan`). Cost and memory grow with frames x keys x tempi.
+For every key, tempo and reference frame it keeps one number, the evidence that the music has just arrived
+there, and advances all of them by one step per query frame (see `scan_kernels.scan`). Cost and memory grow
+with frames x keys x tempi.
 """
 
 from __future__ import annotations
@@ -15,41 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.match.scan_kernels import SCALE, scan
+from nodes.match.updates import TEMPI, Law, Update, Updates
 
 Array = npt.NDArray[Any]
-
-#: Speeds of the music against a reference: 0.67 to 1.49 in five steps.
-TEMPI: Array = np.exp(np.linspace(-0.4, 0.4, 5))
-
-#: Frames of a second.
-_SECOND = 5
-
-
-@dataclass(frozen=True)
-class Law:
-    """How likeness becomes evidence, per frame of 0.2 s.
-
-    Parameters
-    ----------
-    threshold : likeness, in standard deviations of what unrelated frames have, that counts for nothing.
-    least, most : evidence of one frame lies between them.
-    keep : share of the past that is kept from frame to frame.
-    price : of one frame off the lane's tempo.
-    drift_every : updates between those in which a frame may be won or lost.
-    full_change : a query frame counts in full if it differs so much (1 - correlation) from that of a second
-        ago, and down to `held_weight` if it does not: a chord held for long says no more than a short one.
-    leak_with_change : a frame that counts little makes little be forgotten.
-    """
-
-    threshold: float = 2.0
-    least: float = -1.0
-    most: float = 2.0
-    keep: float = 0.99
-    price: float = 0.1
-    drift_every: int = 5
-    full_change: float = 0.5
-    held_weight: float = 0.2
-    leak_with_change: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,67 +58,45 @@ class Scan:
     keys : transpositions to try.
     tempi : speeds to try.
     law : how evidence adds up.
+    spread : of unrelated frames (see `unrelated_spread`), if not that of the parts.
     """
 
     def __init__(
-        self, parts: Sequence[Part], keys: Sequence[int] = (0,), tempi: Array = TEMPI, law: Law | None = None
+        self,
+        parts: Sequence[Part],
+        keys: Sequence[int] = (0,),
+        tempi: Array = TEMPI,
+        law: Law | None = None,
+        spread: Array | None = None,
     ) -> None:
         self.parts = tuple(parts)
         self.keys = tuple(keys)
         self.tempi = np.asarray(tempi, np.float64)
-        self.law = law or Law()
         lanes = len(self.keys) * len(self.tempi)
         self._scores = [np.zeros((lanes, part.frames.shape[1]), np.int16) for part in self.parts]
         counts = [len(part.starts) for part in self.parts]
         self._bests = [np.zeros((count, lanes), np.int16) for count in counts]
         self._firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        self._spread = unrelated_spread(self.parts)
-        self._queries = np.zeros((len(self.keys), 12), np.int16)
-        self._steps = np.zeros(len(self.tempi), np.int64)
-        self._law = np.zeros(6, np.float32)
+        self._spread = unrelated_spread(self.parts) if spread is None else spread
+        self._updates = Updates(self.keys, self.tempi, law or Law(), self._spread)
         self.reset()
 
     def reset(self) -> None:
         """Forget the music."""
         for array in (*self._scores, *self._bests):
-            array[:] = 0.0
-        self._travelled = np.zeros(len(self.tempi))
-        self._updates = 0
-        self._past = np.zeros((_SECOND, 12), np.float32)
+            array[:] = 0
+        self._updates.reset()
 
     def push(self, frame: Array) -> None:
         """Take one query frame (12,), L2 norm 1; a frame of zeros changes nothing."""
         if not frame.any():
             return
-        for k, key in enumerate(self.keys):
-            # Music `key` semitones above the reference is brought down to it.
-            self._queries[k] = np.round(np.roll(frame, -key) * 127.0)
-        before = np.floor(self._travelled + 0.5)
-        self._travelled += self.tempi
-        self._steps[:] = np.floor(self._travelled + 0.5) - before
-        law = self.law
-        spread = float(np.sqrt(np.abs(np.fft.rfft(frame)) ** 2 @ self._spread))
-        drifts = self._updates % law.drift_every == 0
-        price = law.price if drifts else -1.0
-        weight = self._weight(frame)
-        self._law[:] = (
-            weight / (127.0 * 127.0 * spread),
-            -weight * law.threshold,
-            weight * law.least,
-            weight * law.most,
-            1.0 - weight * (1.0 - law.keep) if law.leak_with_change else law.keep,
-            price,
-        )
-        for part, score, best in zip(self.parts, self._scores, self._bests, strict=True):
-            scan(part.frames, part.starts, part.lengths, self._queries, self._steps, self._law, score, best)
-        self._updates += 1
+        self.advance(self._updates.of(frame))
 
-    def _weight(self, frame: Array) -> float:
-        """How much the frame counts, by how much it differs from that of a second ago."""
-        change = 1.0 - float(frame @ self._past[0])
-        self._past[:-1] = self._past[1:]
-        self._past[-1] = frame
-        return max(self.law.held_weight, min(1.0, change / self.law.full_change))
+    def advance(self, now: Update) -> None:
+        """Take one update of the same keys and tempi."""
+        for part, score, best in zip(self.parts, self._scores, self._bests, strict=True):
+            scan(part.frames, part.starts, part.lengths, now.queries, now.steps, now.law, score, best)
 
     def document_scores(self) -> Array:
         """Highest evidence in every document, over all lanes."""
@@ -199,9 +145,7 @@ class Scan:
         start, length = int(part.starts[local]), int(part.lengths[local])
         frames = np.ascontiguousarray(part.frames[:, start : start + length])
         alone = Part(frames, np.zeros(1, np.int64), np.array([length], np.int64))
-        scan_ = Scan([alone], (key,), self.tempi, law)
-        scan_._spread = self._spread
-        return scan_
+        return Scan([alone], (key,), self.tempi, law, self._spread)
 
     def _part_of(self, document: int) -> int:
         return int(np.searchsorted(self._firsts, document, side="right")) - 1

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from engine.errors import FollowspotError
 from nodes.match.features import FRAME_RATE
+from nodes.match.gate import DIMENSIONS, indexed
 from nodes.match.landmarks import FRAME_RATE as LANDMARK_RATE
 from nodes.match.references import Reference
 
@@ -30,6 +31,7 @@ _ARRAYS = {
     "buckets": np.uint32,
     "rests": np.uint16,
     "places": np.uint32,
+    "shingles": np.int8,
 }
 _TABLE = "documents.json"
 
@@ -47,6 +49,7 @@ class Document:
     seconds, tuning : as in `Reference`.
     start, length : its chroma frames in the segment.
     landmark_start, landmark_length : its landmark frames in the segment.
+    shingle_count : its shingles in the segment, behind those of the documents before.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Document:
     length: int = 0
     landmark_start: int = 0
     landmark_length: int = 0
+    shingle_count: int = 0
 
 
 class Segment:
@@ -69,6 +73,7 @@ class Segment:
     documents : in the order of their frames.
     chroma : (12, frames) int8.
     buckets, rests, places : landmarks by rising hash: range of a bucket, lower 16 bits, frame.
+    shingles : (m, gate.DIMENSIONS) int8, see `gate`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -85,6 +90,7 @@ class Segment:
             ) from None
         self.chroma, self.buckets = arrays["chroma"], arrays["buckets"]
         self.rests, self.places = arrays["rests"], arrays["places"]
+        self.shingles = arrays["shingles"]
         self._check()
 
     def _check(self) -> None:
@@ -92,6 +98,7 @@ class Segment:
             all(getattr(self, name).dtype == kind for name, kind in _ARRAYS.items())
             and self.chroma.shape == (12, sum(d.length for d in self.documents))
             and self.buckets.shape == (_BUCKETS + 1,)
+            and self.shingles.shape == (sum(d.shingle_count for d in self.documents), DIMENSIONS)
             and len(self.rests) == len(self.places) == int(self.buckets[-1])
         )
         if not fits:
@@ -129,8 +136,9 @@ class Segment:
 
 def write_segment(folder: Path, entries: list[tuple[Document, Reference]]) -> dict[str, int]:
     """Write a segment and return the CRC-32 of each of its files. OSError if the disk is full."""
-    documents = _placed(entries)
     references = [reference for _, reference in entries]
+    shingles = [indexed(reference.frames) for reference in references]
+    documents = _placed(entries, shingles)
     shifts = [np.uint32(d.landmark_start) for d in documents]
     hashes = np.concatenate([r.hashes for r in references])
     places = np.concatenate([r.places + shift for r, shift in zip(references, shifts, strict=True)])
@@ -141,6 +149,7 @@ def write_segment(folder: Path, entries: list[tuple[Document, Reference]]) -> di
         "buckets": np.searchsorted(hashes >> np.uint32(16), np.arange(_BUCKETS + 1)).astype(np.uint32),
         "rests": (hashes & np.uint32(0xFFFF)).astype(np.uint16),
         "places": places.astype(np.uint32),
+        "shingles": np.concatenate(shingles),
     }
     temporary = folder.with_name(folder.name + ".new")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -160,11 +169,11 @@ def write_segment(folder: Path, entries: list[tuple[Document, Reference]]) -> di
     return checksums(folder)
 
 
-def _placed(entries: list[tuple[Document, Reference]]) -> list[Document]:
+def _placed(entries: list[tuple[Document, Reference]], shingles: list[Array]) -> list[Document]:
     """The documents with the places that their frames get, one after another."""
     documents = []
     start = landmark_start = 0
-    for d, reference in entries:
+    for (d, reference), own in zip(entries, shingles, strict=True):
         length = len(reference.frames)
         # Room behind the end, so that no vote for one document falls into the next.
         landmark_length = int(length / FRAME_RATE * LANDMARK_RATE) + 2 * int(LANDMARK_RATE)
@@ -173,6 +182,7 @@ def _placed(entries: list[tuple[Document, Reference]]) -> list[Document]:
             "length": length,
             "landmark_start": landmark_start,
             "landmark_length": landmark_length,
+            "shingle_count": len(own),
         }
         documents.append(Document(**entry))
         start += length

@@ -22,11 +22,14 @@ import soxr
 
 from nodes.match import features
 from nodes.match.fingerprints import Fingerprints, variants
+from nodes.match.gate import Gate, indexed
 from nodes.match.landmarks import HOP as LANDMARK_HOP
 from nodes.match.library import Library, writing
 from nodes.match.matcher import KEYS, Matcher
+from nodes.match.pool import Pool
 from nodes.match.references import Reference, analyse
 from nodes.match.scan import Scan
+from nodes.match.updates import TEMPI
 from tests.benchmarks.match_data import (
     CACHE,
     Performance,
@@ -100,7 +103,13 @@ def versions(
 ) -> dict[str, Any]:
     """P@1 of the scan alone after so many seconds of a join in mid-piece, and where it says to be."""
     documents = corpus.documents()
-    search = Scan([part_of(documents)], keys)
+    part = part_of(documents)
+    if args.gate == "none":
+        search: Scan | Pool = Scan([part], keys)
+    else:
+        shingles = [indexed(document) for document in documents]
+        counts = np.array([len(own) for own in shingles])
+        search = Pool([part], keys, Gate([np.concatenate(shingles)], [counts], keys, TEMPI, args.gate))
     hours = sum(map(len, documents)) / 3600 / features.FRAME_RATE
     hits: dict[int, list[bool]] = {moment: [] for moment in MOMENTS}
     errors = []
@@ -114,13 +123,19 @@ def versions(
             updates += 1
             moment, rest = divmod(2 * i + features.SMOOTH // 2 + 1, 10)  # seconds that frame i rests on
             if rest == 0 and moment in hits:
-                best = search.peak(int(search.document_scores().argmax()))
-                right = best.document == number and best.key == shift
+                scores = search.document_scores()
+                best = search.peak(int(scores.argmax())) if scores.any() else None
+                right = best is not None and best.document == number and best.key == shift
                 hits[moment].append(right)
+                if best is None:
+                    continue
                 if moment == 10 and right:
                     truth = corpus.truth(number, player, start / 10 + features.frame_time(i))
                     errors.append(abs(features.frame_time(best.frame) - truth))
-    print(f"\nversions: {hours:.1f} h, {len(documents)} documents, {len(keys)} keys, shift {shift:+d}")
+    print(
+        f"\nversions: {hours:.1f} h, {len(documents)} documents, {len(keys)} keys, shift {shift:+d}, "
+        f"gate {args.gate}"
+    )
     hits = {moment: found for moment, found in hits.items() if found}
     for moment, found in hits.items():
         print(f"  P@1 after {moment:2d} s  {cell(found)}")
@@ -137,7 +152,7 @@ def versions(
 
 def transposed(corpus: Corpus, args: argparse.Namespace) -> Results:
     """The same queries untransposed and in another key, all 12 keys searched."""
-    return {shift: versions(corpus, args, shift, KEYS) for shift in (0, 5)}
+    return {shift: versions(corpus, args, shift, KEYS) for shift in args.shifts}
 
 
 def noisy(audio: Any, decibels: float, noise: np.random.Generator) -> Any:
@@ -358,6 +373,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.8, help="of a query in versions and keys")
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--streams", type=int, default=40)
+    parser.add_argument("--shifts", type=int, nargs="+", default=[0, 5], help="semitones, for keys")
+    parser.add_argument("--gate", default="none", help="of the scan in versions and keys: exact, hnsw")
     parser.add_argument("--renders", type=Path, default=CACHE / "renders")
     args = parser.parse_args()
     corpus = Corpus(args.renders, args.hours)

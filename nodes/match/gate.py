@@ -1,0 +1,150 @@
+"""The gate of the scan: once a second, the documents and keys that the last seconds may belong to.
+
+Every reference has one shingle a second. Those of the music, in every key and at every tempo, are compared
+with all of them; each document counts with its best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nodes.match.features import FRAME_RATE
+from nodes.match.neighbours import Hnsw, KdTree, neighbours
+from nodes.match.shingles import shingles, time_pitch
+
+Array = npt.NDArray[Any]
+
+#: Seconds of a shingle, cells, cosines over them that are kept; shingles a second.
+SECONDS, CELLS, ORDERS, PER_SECOND = 4.0, 4, 3, 1.0
+PROJECTION = time_pitch(CELLS, ORDERS)
+DIMENSIONS = len(PROJECTION.axes)
+#: Updates in which one look at all references is done, part by part.
+ROUND = 5
+#: Neighbours of each query that an index is asked for.
+_NEIGHBOURS = 50
+#: Shingles that are compared at a time.
+_BLOCK = 1 << 14
+
+
+def indexed(frames: Array) -> Array:
+    """The shingles (m, DIMENSIONS) int8 of a document's frames (n, 12) int8, 127 for 1; m may be 0."""
+    length = SECONDS * FRAME_RATE
+    ends = np.arange(length, len(frames) + 1e-6, FRAME_RATE / PER_SECOND)
+    if not len(ends):
+        return np.zeros((0, DIMENSIONS), np.int8)
+    found = shingles(frames, ends, length, CELLS)
+    return np.round(PROJECTION(found[found.any(axis=1)]) * 127.0).astype(np.int8)
+
+
+class Gate:
+    """Compares the last seconds with all references.
+
+    Parameters
+    ----------
+    parts : shingles of documents, each (m, DIMENSIONS) int8 one document after another.
+    counts : for each part, how many shingles each of its documents has.
+    keys, tempi : what is tried.
+    method : "exact", "kdtree" or "hnsw" (see `neighbours`).
+    count : (document, key) pairs that are proposed at a time.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Array],
+        counts: Sequence[Array],
+        keys: Sequence[int],
+        tempi: Array,
+        method: str = "exact",
+        count: int = 192,
+    ) -> None:
+        self._keys = tuple(keys)
+        self._tempi = tempi
+        self._count = count
+        self._counts = np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.int64)
+        self._blocks = _blocks(parts, counts)
+        self._index: KdTree | Hnsw | None = None
+        if method != "exact" and self._counts.sum():
+            every = np.concatenate(parts).astype(np.float32) / np.float32(127.0)
+            index = neighbours(method, every)
+            assert isinstance(index, KdTree | Hnsw)
+            self._index = index
+            self._owners = np.repeat(np.arange(len(self._counts)), self._counts)
+        self._ring = np.zeros((int(np.ceil(SECONDS * FRAME_RATE / float(tempi[0]))) + 1, 12), np.float32)
+        self._queries = np.zeros((len(tempi) * len(self._keys), DIMENSIONS), np.float32)
+        self._best = np.zeros((len(self._counts), len(self._keys)), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the music."""
+        self._ring[:] = 0.0
+        self._updates = 0
+
+    def push(self, frame: Array) -> list[tuple[int, int]]:
+        """Take one query frame (12,); at the end of a round the (document, number of the key), best first."""
+        self._ring[:-1] = self._ring[1:]
+        self._ring[-1] = frame
+        step = self._updates % ROUND
+        self._updates += 1
+        if step == 0:
+            self._ask()
+        if self._index is None:
+            share = range(step * len(self._blocks) // ROUND, (step + 1) * len(self._blocks) // ROUND)
+            for block in share:
+                self._compare(*self._blocks[block])
+        if step < ROUND - 1:
+            return []
+        if self._index is not None:
+            self._look_up(self._index)
+        return self._proposals()
+
+    def _ask(self) -> None:
+        """The queries of this round: (tempo, key) by rows."""
+        self._best[:] = 0.0
+        end = np.array([len(self._ring)])
+        for t, tempo in enumerate(self._tempi):
+            shingle = shingles(self._ring, end, SECONDS * FRAME_RATE / float(tempo), CELLS)[0]
+            for k, key in enumerate(self._keys):
+                turned = np.roll(shingle.reshape(CELLS, 12), -key, axis=1).reshape(1, -1)
+                self._queries[t * len(self._keys) + k] = PROJECTION(turned)[0]
+
+    def _compare(self, vectors: Array, documents: Array, starts: Array) -> None:
+        """Write how alike the best shingle of each document is, over the tempi."""
+        alike = self._queries @ (vectors.T.astype(np.float32) / np.float32(127.0))
+        best = np.maximum.reduceat(alike, starts, axis=1)
+        best = best.reshape(len(self._tempi), len(self._keys), -1).max(axis=0)
+        # A long document lies in several blocks.
+        self._best[documents] = np.maximum(self._best[documents], best.T)
+
+    def _look_up(self, index: KdTree | Hnsw) -> None:
+        numbers, distances = index.search(self._queries, _NEIGHBOURS)
+        for query, (found, far) in enumerate(zip(numbers, distances, strict=True)):
+            key = query % len(self._keys)
+            for number, distance in zip(found[found >= 0], far[found >= 0], strict=True):
+                document = self._owners[number]
+                self._best[document, key] = max(self._best[document, key], 1.0 / (1.0 + distance))
+
+    def _proposals(self) -> list[tuple[int, int]]:
+        flat = self._best.ravel()
+        count = min(self._count, len(flat))
+        if not count or not self._queries.any():
+            return []
+        top = np.argpartition(-flat, count - 1)[:count]
+        top = top[np.lexsort((top, -flat[top]))]
+        return [divmod(int(pair), len(self._keys)) for pair in top if flat[pair] > 0.0]
+
+
+def _blocks(parts: Sequence[Array], counts: Sequence[Array]) -> list[tuple[Array, Array, Array]]:
+    """Pieces of the parts: vectors, the documents that have some, and where in the piece each begins."""
+    blocks = []
+    before = 0
+    for vectors, count in zip(parts, counts, strict=True):
+        owners = np.repeat(np.arange(len(count)) + before, count)
+        before += len(count)
+        for start in range(0, len(vectors), _BLOCK):
+            documents, starts = np.unique(owners[start : start + _BLOCK], return_index=True)
+            blocks.append((vectors[start : start + _BLOCK], documents, starts))
+    return blocks

@@ -1,0 +1,117 @@
+"""The scan over what the gate lets in: documents in the keys that were proposed, not all in all keys."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nodes.match.gate import Gate
+from nodes.match.scan import Part, Peak, Scan, unrelated_spread
+from nodes.match.updates import TEMPI, Law, Update, Updates
+
+Array = npt.NDArray[Any]
+
+#: Pairs of document and key that are kept, and those let in in one update.
+ROOM, ADMITTED = 600, 40
+#: Updates of the past that a newcomer is taken through: 10 s.
+MEMORY = 50
+
+
+class Pool:
+    """As `Scan`, for big libraries: what the gate does not propose has no evidence.
+
+    Parameters
+    ----------
+    parts : what is searched.
+    keys : transpositions to try.
+    gate : proposes documents and keys.
+    """
+
+    def __init__(self, parts: Sequence[Part], keys: Sequence[int], gate: Gate) -> None:
+        self.keys = tuple(keys)
+        self._gate = gate
+        self._parts = tuple(parts)
+        self._firsts = np.concatenate([[0], np.cumsum([len(part.starts) for part in parts])]).astype(np.int64)
+        self._spread = unrelated_spread(self._parts)
+        self._updates = Updates(self.keys, TEMPI, Law(), self._spread)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the music."""
+        self._updates.reset()
+        self._gate.reset()
+        self._past: deque[list[Update]] = deque(maxlen=MEMORY)
+        self._scans: dict[tuple[int, int], Scan] = {}
+        self._waiting: list[tuple[int, int]] = []
+
+    def push(self, frame: Array) -> None:
+        """Take one query frame (12,), L2 norm 1; a frame of zeros changes nothing."""
+        if not frame.any():
+            return
+        now = self._updates.of(frame)
+        by_key = [
+            Update(np.ascontiguousarray(now.queries[k : k + 1]), now.steps, now.law)
+            for k in range(len(self.keys))
+        ]
+        self._past.append(by_key)
+        for (_, k), scan in self._scans.items():
+            scan.advance(by_key[k])
+        proposed = self._gate.push(frame)
+        if proposed:
+            self._waiting = [pair for pair in proposed if pair not in self._scans]
+        for pair in self._waiting[:ADMITTED]:
+            self._admit(*pair)
+        del self._waiting[:ADMITTED]
+        if len(self._scans) > ROOM:
+            weakest = sorted(self._scans, key=lambda pair: float(self._scans[pair].document_scores()[0]))
+            for pair in weakest[: len(self._scans) - ROOM]:
+                del self._scans[pair]
+
+    def _admit(self, document: int, k: int) -> None:
+        scan = self.of_document(document, self.keys[k], Law())
+        for by_key in self._past:
+            scan.advance(by_key[k])
+        self._scans[document, k] = scan
+
+    def document_scores(self) -> Array:
+        """Highest evidence in every document, over all lanes; 0 where it is not in the pool."""
+        scores = np.zeros(int(self._firsts[-1]), np.float32)
+        for (document, _), scan in self._scans.items():
+            scores[document] = max(scores[document], scan.document_scores()[0])
+        return scores
+
+    def rival(self, peak: Peak) -> float:
+        """The best evidence for any other document in any other key (see `Scan.rival`)."""
+        return max(
+            (
+                float(scan.document_scores()[0])
+                for (document, k), scan in self._scans.items()
+                if document != peak.document and self.keys[k] != peak.key
+            ),
+            default=0.0,
+        )
+
+    def peak(self, document: int) -> Peak:
+        """Where in a document of the pool the evidence is highest."""
+        peaks = (scan.peak(0) for (owner, _), scan in self._scans.items() if owner == document)
+        return replace(max(peaks, key=lambda peak: peak.score), document=document)
+
+    def peak_near(self, document: int, key: int, frame: float, reach: int) -> Peak | None:
+        """The highest evidence within +-reach frames of `frame`, in one key."""
+        scan = self._scans.get((document, self.keys.index(key))) if key in self.keys else None
+        found = None if scan is None else scan.peak_near(0, key, frame, reach)
+        return None if found is None else replace(found, document=document)
+
+    def of_document(self, document: int, key: int, law: Law) -> Scan:
+        """A scan of one document in one key, beginning now."""
+        index = int(np.searchsorted(self._firsts, document, side="right")) - 1
+        part, local = self._parts[index], document - int(self._firsts[index])
+        start, length = int(part.starts[local]), int(part.lengths[local])
+        frames = np.ascontiguousarray(part.frames[:, start : start + length])
+        alone = Part(frames, np.zeros(1, np.int64), np.array([length], np.int64))
+        return Scan([alone], (key,), law=law, spread=self._spread)

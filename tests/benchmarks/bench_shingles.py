@@ -1,0 +1,179 @@
+"""Shingles and nearest neighbours: the two tables of Zalkow and Mueller (2020), from one run here.
+
+    python -m tests.benchmarks.bench_shingles SECTION... [--count 1250000] [--dimensions 240 30 12 6]
+
+`time` : milliseconds a query among made-up shingles of 20 s, one a second, by brute force, k-d tree and HNSW;
+recall@10 against brute force. `libraries` : faiss, usearch and voyager on the same vectors (needs all three).
+`precision` : real pianists (see `bench_match`), P@1 and MAP of PCA, of the triplet network, and of both with
+exact re-rank of the top 50. One thread; times are medians of single queries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nodes.match import features
+from nodes.match.neighbours import Exact, Hnsw, KdTree
+from nodes.match.shingles import Projection, principal, shingles
+from tests.benchmarks.match_data import CACHE, composed, fillers
+
+OUT = Path("build/benchmarks/shingles.json")
+Results = dict[str, Any]
+#: The seeds' shingle: 20 s in cells of 1 s, one a second.
+SECONDS, CELLS = 20, 20
+#: Hours of fillers that give so many shingles a second apart.
+_PER_HOUR = 3300
+
+
+def shingles_of(frames: Any, every: float = 1.0) -> tuple[Any, Any]:
+    """Shingles of a document that say something, and the second at which each ends."""
+    rate = features.FRAME_RATE
+    ends = np.arange(SECONDS * rate, len(frames) + 1, every * rate)
+    if not len(ends):
+        return np.zeros((0, CELLS * 12), np.float32), ends
+    found = shingles(frames, ends, SECONDS * rate, CELLS)
+    says = found.any(axis=1)
+    return found[says], ends[says] / rate
+
+
+def made_up(count: int) -> tuple[Any, Any]:
+    """`count` shingles of made-up documents, and 200 queries: the same with a tenth of noise power."""
+    cache = CACHE / f"shingles-{count}.npy"
+    if not cache.exists():
+        documents = fillers(count / _PER_HOUR, [composed(300.0, np.random.default_rng(n)) for n in range(40)])
+        found = np.concatenate([shingles_of(document)[0] for document in documents])
+        if len(found) < count:
+            raise SystemExit(f"only {len(found)} shingles came out; change _PER_HOUR")
+        np.save(cache, found[:count])
+    vectors = np.load(cache)
+    noise = np.random.default_rng(4)
+    queries = vectors[noise.choice(len(vectors), 200, replace=False)]
+    queries = queries + noise.normal(0.0, 0.3 / np.sqrt(queries.shape[1]), queries.shape)
+    return vectors, (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
+
+
+def reduced(vectors: Any, dimensions: int) -> Projection | None:
+    """PCA fitted on 50,000 of the vectors; None: all dimensions are kept."""
+    if dimensions >= vectors.shape[1]:
+        return None
+    return principal(vectors[:: max(1, len(vectors) // 50000)], dimensions)
+
+
+def timed(search: Any, queries: Any, count: int = 10) -> tuple[float, Any]:
+    """Median milliseconds of single queries, and what they found."""
+    spent, found = [], []
+    for query in queries:
+        begun = time.perf_counter()
+        numbers, _ = search(query[None], count)
+        spent.append(time.perf_counter() - begun)
+        found.append(numbers[0])
+    return 1e3 * float(np.median(spent)), np.array(found)
+
+
+def recall(found: Any, true: Any) -> float:
+    return float(np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(found, true, strict=True)]))
+
+
+def times(args: argparse.Namespace) -> Results:
+    vectors, queries = made_up(args.count)
+    print(f"\ntime: {len(vectors)} shingles; ms a query (recall@10), {len(queries)} queries; k-d tree: 10")
+    print(f"{'dimensions':>10} {'build s':>8} {'brute force':>12} {'k-d tree':>10}   HNSW by candidates")
+    results: Results = {}
+    for dimensions in args.dimensions:
+        projection = reduced(vectors, dimensions)
+        here = vectors if projection is None else projection(vectors)
+        asked = queries if projection is None else projection(queries)
+        brute, true = timed(Exact(here).search, asked)
+        tree, _ = timed(KdTree(here).search, asked[:10])
+        begun = time.process_time()
+        graph = Hnsw(here)
+        build = time.process_time() - begun
+        row: Results = {"brute": brute, "kdtree": tree, "build": build, "hnsw": {}}
+        for candidates in (10, 20, 40, 80, 160):
+            graph.candidates = candidates
+            ms, found = timed(graph.search, asked)
+            row["hnsw"][candidates] = (ms, recall(found, true))
+        listed = "  ".join(f"{c}: {ms:.3f} ({r:.3f})" for c, (ms, r) in row["hnsw"].items())
+        print(f"{dimensions:10d} {build:8.0f} {brute:12.1f} {tree:10.1f}   {listed}", flush=True)
+        results[str(dimensions)] = row
+        del graph
+    return results
+
+
+def libraries(args: argparse.Namespace) -> Results:
+    import usearch.index
+    import voyager
+
+    vectors, queries = made_up(args.count)
+    projection = reduced(vectors, 30)
+    assert projection is not None
+    vectors, queries = projection(vectors), projection(queries)
+    _, true = timed(Exact(vectors).search, queries)
+    print(f"\nlibraries: {len(vectors)} shingles of 30 dimensions, 16 edges, 100 candidates in building")
+    results: Results = {}
+
+    def show(name: str, build: float, search: Any, candidates: int) -> None:
+        ms, found = timed(search, queries)
+        results[f"{name} {candidates}"] = {"build": build, "ms": ms, "recall": recall(found, true)}
+        print(f"  {name:8} {candidates:3d} candidates  build {build:5.0f} s  {ms:.3f} ms  "
+              f"recall@10 {recall(found, true):.3f}", flush=True)  # fmt: skip
+
+    begun = time.process_time()
+    graph = Hnsw(vectors)
+    build = time.process_time() - begun
+    for candidates in (20, 40, 80):
+        graph.candidates = candidates
+        show("faiss", build, graph.search, candidates)
+    begun = time.process_time()
+    other = voyager.Index(voyager.Space.Euclidean, 30, M=16, ef_construction=100)
+    other.add_items(vectors, num_threads=1)
+    build = time.process_time() - begun
+    for candidates in (20, 40, 80):
+        show(
+            "voyager",
+            build,
+            lambda q, k, c=candidates: other.query(q, k, num_threads=1, query_ef=c),
+            candidates,
+        )
+    begun = time.process_time()
+    third = usearch.index.Index(
+        ndim=30, metric="l2sq", dtype="f32", connectivity=16, expansion_add=100, expansion_search=40
+    )
+    third.add(np.arange(len(vectors)), vectors, threads=1)
+    build = time.process_time() - begun
+
+    def of_usearch(query: Any, count: int) -> tuple[Any, None]:
+        return third.search(query[0], count, threads=1).keys[None], None
+
+    for candidates in (20, 40, 80):
+        third.expansion_search = candidates
+        show("usearch", build, of_usearch, candidates)
+    return results
+
+
+SECTIONS = {"time": times, "libraries": libraries}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
+    parser.add_argument("--count", type=int, default=1_250_000)
+    parser.add_argument("--dimensions", type=int, nargs="+", default=[240, 30, 12, 6])
+    args = parser.parse_args()
+    results = json.loads(OUT.read_text()) if OUT.exists() else {}
+    for name in args.sections or SECTIONS:
+        results.setdefault(name, {}).update(SECTIONS[name](args))
+        OUT.parent.mkdir(parents=True, exist_ok=True)
+        OUT.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
