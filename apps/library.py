@@ -1,4 +1,4 @@
-"""Keep a library of references: add, list, remove, info, verify.
+"""Keep a library of references: add, list, remove, info, verify, search.
 
 A reference is a sound file, a MIDI file or a score (MusicXML); folders are searched for them. A document's
 name is its path below the folder that was given. Adding goes on where it was interrupted: what is in the
@@ -18,6 +18,7 @@ from time import monotonic
 
 from tqdm import tqdm
 
+from apps import library_search
 from apps.terminal import duration, is_terminal, note, table
 from engine.errors import FollowspotError
 from nodes.match.library import Library, Writer, damaged, writing
@@ -45,14 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument(
         "--repair", action="store_true", help="forget what is damaged, so that it can be added again"
     )
-    for verb in (add, remove, verify, verbs.choices["list"], verbs.choices["info"]):
+    search = verbs.add_parser("search", help="a theme, typed, played or hummed, in all documents")
+    library_search.add_arguments(search)
+    for verb in (add, remove, verify, search, verbs.choices["list"], verbs.choices["info"]):
         verb.add_argument(
             "--library", metavar="DIR", default=DEFAULT, help="its folder (default: %(default)s)"
         )
 
 
 def run(args: argparse.Namespace) -> int:
-    return {"add": _add, "remove": _remove, "list": _list, "info": _info, "verify": _verify}[args.what](args)
+    verbs = {"add": _add, "remove": _remove, "list": _list, "info": _info, "verify": _verify}
+    return {**verbs, "search": library_search.run}[args.what](args)
 
 
 def _add(args: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Reference:
     tuning : tenths of a semitone from A = 440 Hz.
     frames : (n, 12) int8, smoothed chroma at 5 Hz; zeros where nothing sounds.
     hashes, places : landmarks by rising hash, and the landmark frame of each (none for a score).
+    onsets, pitches : notes of a score or MIDI file by onset: milliseconds uint32, MIDI pitch uint8 (none for
+        a recording).
     """
 
     digest: str
@@ -49,6 +51,8 @@ class Reference:
     frames: Array
     hashes: Array
     places: Array
+    onsets: Array = field(default_factory=lambda: np.zeros(0, np.uint32))
+    pitches: Array = field(default_factory=lambda: np.zeros(0, np.uint8))
 
 
 def is_reference(path: Path) -> bool:
@@ -74,7 +78,10 @@ def analyse(path: Path) -> Reference:
         frames = features.as_bytes(features.smoothed(note_chroma(notes)))
         none = np.zeros(0, np.uint32)
         seconds = float((notes[:, 0] + notes[:, 1]).max())
-        return Reference(digest, "midi" if suffix in MIDI else "score", seconds, 0.0, frames, none, none)
+        kind = "midi" if suffix in MIDI else "score"
+        onsets = np.round(np.maximum(notes[:, 0], 0.0) * 1e3).astype(np.uint32)
+        pitches = notes[:, 2].astype(np.uint8)
+        return Reference(digest, kind, seconds, 0.0, frames, none, none, onsets, pitches)
     return _analyse_sound(path, digest)
 
 

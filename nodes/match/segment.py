@@ -32,6 +32,8 @@ _ARRAYS = {
     "rests": np.uint16,
     "places": np.uint32,
     "shingles": np.int8,
+    "onsets": np.uint32,
+    "pitches": np.uint8,
 }
 _TABLE = "documents.json"
 
@@ -49,7 +51,7 @@ class Document:
     seconds, tuning : as in `Reference`.
     start, length : its chroma frames in the segment.
     landmark_start, landmark_length : its landmark frames in the segment.
-    shingle_count : its shingles in the segment, behind those of the documents before.
+    shingle_count, note_count : its shingles and notes in the segment, behind those of the documents before.
     """
 
     id: str
@@ -63,6 +65,7 @@ class Document:
     landmark_start: int = 0
     landmark_length: int = 0
     shingle_count: int = 0
+    note_count: int = 0
 
 
 class Segment:
@@ -74,6 +77,7 @@ class Segment:
     chroma : (12, frames) int8.
     buckets, rests, places : landmarks by rising hash: range of a bucket, lower 16 bits, frame.
     shingles : (m, gate.DIMENSIONS) int8, see `gate`.
+    onsets, pitches : notes of scores and MIDI files, see `Reference`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -91,6 +95,7 @@ class Segment:
         self.chroma, self.buckets = arrays["chroma"], arrays["buckets"]
         self.rests, self.places = arrays["rests"], arrays["places"]
         self.shingles = arrays["shingles"]
+        self.onsets, self.pitches = arrays["onsets"], arrays["pitches"]
         self._check()
 
     def _check(self) -> None:
@@ -100,6 +105,7 @@ class Segment:
             and self.buckets.shape == (_BUCKETS + 1,)
             and self.shingles.shape == (sum(d.shingle_count for d in self.documents), DIMENSIONS)
             and len(self.rests) == len(self.places) == int(self.buckets[-1])
+            and len(self.onsets) == len(self.pitches) == sum(d.note_count for d in self.documents)
         )
         if not fits:
             raise FollowspotError(
@@ -119,6 +125,7 @@ class Segment:
         hashes = (uppers << np.uint32(16)) | self.rests
         owner = np.searchsorted([d.landmark_start for d in self.documents], self.places, side="right") - 1
         unpacked = []
+        note = 0
         for n, d in enumerate(self.documents):
             mine = owner == n
             reference = Reference(
@@ -129,7 +136,10 @@ class Segment:
                 frames=np.ascontiguousarray(self.chroma[:, d.start : d.start + d.length].T),
                 hashes=hashes[mine],
                 places=self.places[mine] - np.uint32(d.landmark_start),
+                onsets=self.onsets[note : note + d.note_count],
+                pitches=self.pitches[note : note + d.note_count],
             )
+            note += d.note_count
             unpacked.append((d, reference))
         return unpacked
 
@@ -150,6 +160,8 @@ def write_segment(folder: Path, entries: list[tuple[Document, Reference]]) -> di
         "rests": (hashes & np.uint32(0xFFFF)).astype(np.uint16),
         "places": places.astype(np.uint32),
         "shingles": np.concatenate(shingles),
+        "onsets": np.concatenate([r.onsets for r in references]),
+        "pitches": np.concatenate([r.pitches for r in references]),
     }
     temporary = folder.with_name(folder.name + ".new")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -173,8 +185,8 @@ def _placed(entries: list[tuple[Document, Reference]], shingles: list[Array]) ->
     """The documents with the places that their frames get, one after another."""
     documents = []
     start = landmark_start = 0
-    for (d, reference), own in zip(entries, shingles, strict=True):
-        length = len(reference.frames)
+    for (d, r), own in zip(entries, shingles, strict=True):
+        length = len(r.frames)
         # Room behind the end, so that no vote for one document falls into the next.
         landmark_length = int(length / FRAME_RATE * LANDMARK_RATE) + 2 * int(LANDMARK_RATE)
         entry = asdict(d) | {
@@ -183,6 +195,7 @@ def _placed(entries: list[tuple[Document, Reference]], shingles: list[Array]) ->
             "landmark_start": landmark_start,
             "landmark_length": landmark_length,
             "shingle_count": len(own),
+            "note_count": len(r.onsets),
         }
         documents.append(Document(**entry))
         start += length
