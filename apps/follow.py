@@ -2,12 +2,14 @@
 
 A file runs as fast as the machine can; live sound runs until Ctrl-C. One event every 512 samples: position,
 with beat, printed bar, seconds of the reference, tempo, confidence and state (waiting, tracking, lost,
-finished). Repeats in a score are unfolded.
+finished). Repeats in a score are unfolded. --view shows the score on a web page, engraved, with what is
+being played on it; a file then runs at its own pace.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from apps import run as run_verb
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pace.add_argument("--offline", action="store_true", help="a file as fast as possible (the default)")
     pace.add_argument("--realtime", action="store_true", help="a file at its own pace")
     parser.add_argument(
-        "--events", metavar="OUT.jsonl", default="-", help="where the events go (default: stdout)"
+        "--events", metavar="OUT.jsonl", help="where the events go (default: stdout, with --view nowhere)"
     )
     parser.add_argument(
         "--tuning", type=float, default=0.0, metavar="CENTS", help="of the performance against A4 = 440 Hz"
@@ -41,4 +43,12 @@ def run(args: argparse.Namespace) -> None:
     if not score.is_file():
         raise FollowspotError(f"score {args.score}: there is no such file; check the path")
     args.overrides = [f"follower.reference={score.resolve()}", f"follower.tuning={args.tuning}"]
-    run_verb.run(args)
+    if not console.wanted(args):
+        args.events = args.events or "-"
+        run_verb.run(args)
+        return
+    from apps.score_view.pages import ScorePages
+
+    with contextlib.closing(ScorePages(score)) as pages:
+        args.front = pages.front
+        run_verb.run(args)

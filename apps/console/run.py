@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token", metavar="TEXT", help="the token that the console asks for (default: a new one each time)"
     )
+    parser.set_defaults(front=None)
     parser.add_argument("--tui", action="store_true", help="show the text view on this terminal")
 
 
@@ -54,7 +55,7 @@ def run_with_faces(
         if events:
             desk.faces.append(Lines(closing.enter_context(event_lines(events, desk.preset.rate))))
         if args.view or args.bind:
-            closing.enter_context(page(desk, args.bind, args.token))
+            closing.enter_context(page(desk, args.bind, args.token, args.front))
         view = TextView(desk) if args.tui else Line(desk, shown=is_terminal(sys.stderr) and events != "-")
         desk.faces.append(view)
         if isinstance(view, TextView):
@@ -63,13 +64,13 @@ def run_with_faces(
 
 
 @contextlib.contextmanager
-def page(desk: Desk, bind: str | None, token: str | None) -> Any:
+def page(desk: Desk, bind: str | None, token: str | None, front: Any = None) -> Any:
     """The console while it is served; says where it is."""
     from apps.console.server import Console
 
-    console = Console(desk, bind, token)
+    console = Console(desk, bind, token, front)
     for url in console.urls:
-        note(f"console: {url}")
+        note(f"{front.name if front else 'console'}: {url}")
     try:
         yield console
     finally:

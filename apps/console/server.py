@@ -26,6 +26,7 @@ PAGE = Path(__file__).with_name("page")
 class Front:
     """A page that is shown first, and what it fetches."""
 
+    name: str
     page: Path
     routes: Sequence[web.AbstractRouteDef]
 

@@ -1,0 +1,1 @@
+"""The score on a web page, with what is being played on it."""
