@@ -1,7 +1,8 @@
 """Take a song apart: drums, vocals, bass and the rest, each as a WAV file.
 
-The four files have the input's rate, channels and length, lie exactly under it, and add up to it. What is in
-them is what a live run would have put out, so the latency that is told is what a live run would take.
+The files have the input's rate, channels and length, lie exactly under it, and add up to it. What is in them
+is what a live run would have put out, so the latency that is told is what a live run would take. With a kit
+of `followspot sound-check` the stems are its parts.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -21,12 +22,16 @@ from apps.terminal import duration, milliseconds, note
 from engine.audio.files import AudioFile
 from engine.errors import FollowspotError
 from engine.graph import Graph
+from engine.node import Node
 from engine.plan import Plan, compile_graph
 from engine.runner import Runner
+from nodes.separate.kit import Kit
 from nodes.separate.masked import MODES, framing_of
 from nodes.separate.separate import Separate
+from nodes.separate.sound_check import SoundCheck
 
 STEMS = tuple(Separate.outputs)
+Writers = dict[str, soundfile.SoundFile]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,42 +40,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode",
         choices=tuple(MODES),
-        default="studio",
         help="milliseconds from sound to stem in a live run: stage 23, studio 46 (the default), quality 93",
     )
+    parser.add_argument("--kit", metavar="KIT.npz", help="take it apart by the parts of this kit")
     parser.add_argument("--json", action="store_true", help="say what was done as one JSON object")
 
 
 def run(args: argparse.Namespace) -> None:
     rate, channels = _properties(args.input)
-    _, hop, _ = framing_of(args.mode, rate)
-    _spare_the_input(args.input, Path(args.output))
+    node, mode, ports = _node(args.mode, args.kit)
+    folder = Path(args.output)
+    _spare_the_input(args.input, folder, ports)
+    _, hop, _ = framing_of(mode, rate)
     file = AudioFile(args.input, rate, hop, tuple(range(1, channels + 1)))
     graph = Graph(rate=rate, quantum=hop, channels=channels)
-    graph.add("separate", Separate(mode=args.mode)).connect("input", "separate")
-    plan = compile_graph(graph)
+    plan = compile_graph(graph.add("separate", node).connect("input", "separate"))
     begun = perf_counter()
-    with _writers(Path(args.output), rate, channels) as writers, bar(file.seconds, rate) as moved:
+    with _writers(folder, ports, rate, channels) as writers, bar(file.seconds, rate) as moved:
         _run(plan, file, writers, moved)
     spent = perf_counter() - begun
-    latency = (plan.formats["separate.drums"].latency + hop) / rate
+    latency = (plan.formats["separate.rest"].latency + hop) / rate
     if args.json:
         said = {
-            "mode": args.mode,
+            "mode": mode,
             "latency_ms": round(1000 * latency, 2),
             "rate": rate,
             "channels": channels,
             "seconds": round(file.seconds, 3),
             "real_time_factor": round(spent / file.seconds, 4),
-            "stems": {stem: str(Path(args.output) / f"{stem}.wav") for stem in STEMS},
+            "stems": {stem: str(folder / f"{stem}.wav") for stem in ports},
         }
         print(json.dumps(said), flush=True)
         return
-    print(f"latency {milliseconds(latency)} ({args.mode}); the files are aligned to the input", flush=True)
+    print(f"latency {milliseconds(latency)} ({mode}); the files are aligned to the input", flush=True)
     note(
-        f"{', '.join(STEMS)} of {duration(file.seconds)} in {args.output}; "
+        f"{', '.join(ports)} of {duration(file.seconds)} in {args.output}; "
         f"{file.seconds / spent:.0f} times as fast as real time"
     )
+
+
+def _node(mode: str | None, path: str | None) -> tuple[Node, str, dict[str, str]]:
+    """The node that takes apart, its mode, and the port of each stem."""
+    if path is None:
+        mode = mode or "studio"
+        return Separate(mode=mode), mode, {stem: stem for stem in STEMS}
+    kit = Kit.load(path)
+    if mode not in (None, kit.mode):
+        raise FollowspotError(f"kit {path}: is of mode {kit.mode}; leave --mode out, or learn it for {mode}")
+    ports = ("one", "two", "three")[: len(kit.parts) - 1]
+    names = [part.name for part in kit.parts]
+    return SoundCheck(kit=path), kit.mode, dict(zip(names, (*ports, "rest"), strict=True))
 
 
 def _properties(path: str) -> tuple[int, int]:
@@ -81,23 +100,17 @@ def _properties(path: str) -> tuple[int, int]:
     return info.samplerate, info.channels
 
 
-def _spare_the_input(path: str, folder: Path) -> None:
+def _spare_the_input(path: str, folder: Path, stems: Iterable[str]) -> None:
     """A stem must not overwrite what it is made of."""
-    for stem in STEMS:
+    for stem in stems:
         if (folder / f"{stem}.wav").resolve() == Path(path).resolve():
             raise FollowspotError(f"-o {folder}: {stem}.wav there is the input; choose another folder")
 
 
-def _run(
-    plan: Plan,
-    file: AudioFile,
-    writers: dict[str, soundfile.SoundFile],
-    moved: Callable[[int], None] | None,
-) -> None:
+def _run(plan: Plan, file: AudioFile, writers: Writers, moved: Callable[[int], None] | None) -> None:
     """Put the file through, and silence behind it, so that the last sound comes out, too."""
     runner = Runner(plan, strict=True)
-    latency = plan.formats["separate.drums"].latency
-    outputs = {stem: plan.streams[f"separate.{stem}"] for stem in STEMS}
+    latency = plan.formats["separate.rest"].latency
     silence = np.zeros(plan.input.shape, np.float32)
     left = file.samples
 
@@ -107,8 +120,8 @@ def _run(
         first = max(0, latency - (runner.position - plan.quantum))
         count = max(0, min(plan.quantum - first, left))
         left -= count
-        for stem, writer in writers.items():
-            writer.write(outputs[stem][:, first : first + count].T)
+        for port, writer in writers.items():
+            writer.write(plan.streams[f"separate.{port}"][:, first : first + count].T)
         if moved is not None:
             moved(min(runner.position, file.samples))
 
@@ -123,16 +136,16 @@ def _run(
 
 
 @contextlib.contextmanager
-def _writers(folder: Path, rate: int, channels: int) -> Iterator[dict[str, soundfile.SoundFile]]:
-    """One open WAV file (32-bit float) per stem."""
+def _writers(folder: Path, ports: Mapping[str, str], rate: int, channels: int) -> Iterator[Writers]:
+    """One open WAV file (32-bit float) per stem, by the stem's port."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as files:
             yield {
-                stem: files.enter_context(
+                port: files.enter_context(
                     soundfile.SoundFile(folder / f"{stem}.wav", "w", rate, channels, "FLOAT", format="WAV")
                 )
-                for stem in STEMS
+                for stem, port in ports.items()
             }
     except OSError as error:
         raise FollowspotError(f"-o {folder}: cannot be written ({error.strerror})") from None

@@ -32,6 +32,7 @@ CATALOGUE: dict[str, str] = {
     "score_follower": "nodes.follow.follower:ScoreFollower",
     "separate": "nodes.separate.separate:Separate",
     "silence": "nodes.spectral.silence:Silence",
+    "sound_check": "nodes.separate.sound_check:SoundCheck",
     "stft": "nodes.spectral.stft:Stft",
     "tempogram": "nodes.rhythm.tempogram:Tempogram",
     "wav": "nodes.outputs.wav:Wav",

@@ -72,3 +72,38 @@ def test_faults_are_one_line(tmp_path, capsys):
     ):
         assert main(["separate", str(path), "-o", str(out)]) == 2
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_kit_is_learnt_saved_and_used(tmp_path, capsys):
+    rate, n = 44100, 66150
+    t = np.arange(n) / rate
+    noise = np.random.default_rng(2).standard_normal(n)
+    strokes = (0.5 * noise * np.exp(-(t % 0.25) / 0.03)).astype(np.float32)
+    chord = sum(0.1 * np.sin(2 * np.pi * f * t) for f in (220.0, 277.2, 329.6)).astype(np.float32)
+    for name, x in (("strokes", strokes), ("chord", chord), ("mix", strokes + chord)):
+        soundfile.write(tmp_path / f"{name}.wav", x, rate, "FLOAT")
+    kit = str(tmp_path / "kit.npz")
+    takes = [f"snare={tmp_path / 'strokes.wav'}", f"keys={tmp_path / 'chord.wav'}"]
+    assert main(["sound-check", kit, *takes, "--mode", "stage"]) == 0
+    assert main(["separate", str(tmp_path / "mix.wav"), "-o", str(tmp_path / "out"), "--kit", kit]) == 0
+    assert "latency 23.2 ms (stage)" in capsys.readouterr().out
+    heard = {name: soundfile.read(tmp_path / "out" / f"{name}.wav")[0] for name in ("snare", "keys")}
+    np.testing.assert_allclose(heard["snare"] + heard["keys"], strokes + chord, atol=1e-6)
+    for name, truth in (("snare", strokes), ("keys", chord)):
+        assert 10 * np.log10((truth**2).sum() / ((heard[name] - truth) ** 2).sum()) > 8
+
+
+def test_faults_of_kits_are_one_line(tmp_path, capsys):
+    song(tmp_path / "song.wav", 44100, 1, 0.5)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(44100), 44100)
+    (tmp_path / "bad.npz").write_text("no kit")
+    take, kit = f"a={tmp_path / 'song.wav'}", str(tmp_path / "kit.npz")
+    for words in (
+        ["sound-check", kit, take],
+        ["sound-check", kit, take, f"b={tmp_path / 'silent.wav'}"],
+        ["sound-check", kit, take, take],
+        ["separate", str(tmp_path / "song.wav"), "-o", str(tmp_path), "--kit", str(tmp_path / "bad.npz")],
+        ["separate", str(tmp_path / "song.wav"), "-o", str(tmp_path), "--kit", str(tmp_path / "none.npz")],
+    ):
+        assert main(words) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -16,3 +16,15 @@ def harmonic_percussive_masks(harmonic, percussive, margin, masks):
         h, p = harmonic[k] + TINY, percussive[k] + TINY
         masks[0, k] = h / (h + factor * p)
         masks[1, k] = p / (p + factor * h)
+
+
+@nb.njit("void(float32[::1], float32[::1], float32[::1])", nogil=True, cache=True)
+def log_ratio(harmonic, percussive, out):
+    """Log of the median in frequency over that in time, -6 to 6, of each bin."""
+    level = np.float32(0.0)
+    for k in range(len(out)):
+        level = max(level, percussive[k])
+    faint = np.float32(1e-6) * level + TINY
+    for k in range(len(out)):
+        ratio = np.log((percussive[k] + faint) / (harmonic[k] + faint))
+        out[k] = min(max(ratio, np.float32(-6.0)), np.float32(6.0))
