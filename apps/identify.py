@@ -9,7 +9,10 @@ from __future__ import annotations
 import argparse
 
 from apps import run as run_verb
+from apps.identify_plot import plot
 from apps.library import DEFAULT
+from apps.live import is_file
+from engine.errors import FollowspotError
 from nodes.match.neighbours import METHODS
 
 
@@ -35,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="try all 12 keys (the default), or only the written one",
     )
     parser.add_argument(
+        "--plot",
+        metavar="OUT.svg",
+        help="instead of events, draw what a file was compared with: evidence of the documents over time, "
+        "matching curves by tempo, peaks that match",
+    )
+    parser.add_argument(
         "--index",
         choices=("auto", "none", *METHODS),
         default="auto",
@@ -46,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     as_run = argparse.ArgumentParser()
     run_verb.add_arguments(as_run)
+    if args.plot:
+        if args.input is None or not is_file(args.input):
+            raise FollowspotError("--plot draws what was heard in a file: give one with --input FILE")
+        plot(args.library, args.input, args.plot, args.transpose, args.index)
+        return
     words = ["identify", "--set", f"match.library={args.library}", "--events", args.events]
     words += ["--set", f"match.transpose={args.transpose}", "--set", f"match.index={args.index}"]
     if args.input is not None:

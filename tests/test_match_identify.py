@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -159,3 +160,20 @@ def test_identify_says_it_on_the_command_line(library, tmp_path, capsys):
     assert {"tempo", "transposition", "confidence", "lane"} <= found[0].keys()
     assert main(["identify", "--library", str(tmp_path), "--input", str(file)]) == 2
     assert "no Followspot library" in capsys.readouterr().err
+
+
+def test_plot(library, tmp_path, capsys):
+    file = tmp_path / "query.wav"
+    soundfile.write(file, piece(4, LENGTH)[6 * RATE : 14 * RATE], RATE)
+    out = tmp_path / "seen.svg"
+    command = ["identify", "--library", str(library), "--input", str(file), "--plot"]
+    assert main([*command, str(out)]) == 0
+    picture = ElementTree.parse(out).getroot()
+    said = [element.text or "" for element in picture.iter() if element.tag.endswith(("text", "title"))]
+    assert any("matching curves of 4.wav" in text for text in said)
+    assert any("match 4.wav at" in text and "landmarks" in text for text in said)
+    dots = [element.get("fill") for element in picture.iter() if element.tag.endswith("circle")]
+    filled = sum(fill != "none" for fill in dots)
+    assert filled > len(dots) / 2
+    assert main([*command, str(tmp_path / "seen.png")]) == 2
+    assert ".svg" in capsys.readouterr().err

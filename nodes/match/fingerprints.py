@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.match.features import RATE
-from nodes.match.landmark_kernels import STEPS, strongest, votes
+from nodes.match.landmark_kernels import BASE_HZ, STEPS, strongest, votes
 from nodes.match.landmarks import FRAME_RATE, HOP, LEAST, QUERY_FAN, REACH, WINDOW, Constellation
 from nodes.match.segment import Segment
 
@@ -132,6 +132,39 @@ class Fingerprints:
         if found:
             self._last = found[0].variant
         return found
+
+    def constellation(self, alignment: Alignment) -> tuple[Array, Array, Array]:
+        """What sounds: seconds (n,) of its peaks, their Hz, and whether each begins a pair that votes so."""
+        segment = self._segments[alignment.segment]
+        pitch = -STEPS * float(np.log2(alignment.variant.pitch))
+        speed = alignment.variant.speed
+        start = int(self._starts[alignment.segment][alignment.document])
+        frame = (alignment.seconds * RATE - HOP + WINDOW / 2) / HOP
+        offset = start + frame - (self.hops - 1 + WINDOW / 2 / HOP) * speed
+        times = np.array([t for t, _ in self._peaks[0]])
+        steps = np.array([s for _, s in self._peaks[0]], np.float32)
+        votes_so = np.zeros(len(times), bool)
+        behind = 0  # votes of the pairs that begin later: those of a peak come first
+        for n in range(len(times) - 1, -1, -1):
+            count = votes(
+                times[n:],
+                steps[n:],
+                QUERY_FAN,
+                LEAST,
+                REACH,
+                pitch,
+                speed,
+                ROUNDING,
+                segment.buckets,
+                segment.rests,
+                segment.places,
+                0,
+                self._offsets,
+                self._weights,
+            )
+            votes_so[n] = bool((np.abs(self._offsets[: count - behind] - offset) <= WIDTH).any())
+            behind = count
+        return times * HOP / RATE, BASE_HZ * 2.0 ** (steps / STEPS), votes_so
 
     def _align(self, number: int, variant: Variant, queries: list[tuple[Array, Array]]) -> list[Alignment]:
         segment = self._segments[number]

@@ -54,10 +54,17 @@ class Matcher:
     index : what gates the scan: "none" (everything is scanned), "exact", "kdtree", "hnsw" (see `neighbours`),
         or "auto": exact if hours times keys exceed `UNGATED`.
 
+    Attributes
+    ----------
+    documents, segments : what is searched, as the lanes number it.
+    scan, prints : the lanes.
+    judge : makes up the mind.
+
     Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
     """
 
     def __init__(self, library: Library, keys: tuple[int, ...] = KEYS, index: str = "auto") -> None:
+        self.segments = tuple(library.segments)
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
         parts = []
@@ -78,17 +85,17 @@ class Matcher:
         if index == "auto":
             index = "exact" if library.seconds * len(keys) > UNGATED * 3600 else "none"
         if index == "none":
-            self._scan: Scan | Pool = Scan(parts, keys)
+            self.scan: Scan | Pool = Scan(parts, keys)
         else:
-            self._scan = Pool(parts, keys, Gate(shingles, counts, keys, TEMPI, index))
-        self._prints = Fingerprints(library.segments, variants())
+            self.scan = Pool(parts, keys, Gate(shingles, counts, keys, TEMPI, index))
+        self.prints = Fingerprints(library.segments, variants())
         self.judge = Judge()
         self.reset()
 
     def reset(self) -> None:
         """Forget the music."""
-        self._scan.reset()
-        self._prints.reset()
+        self.scan.reset()
+        self.prints.reset()
         self.judge.reset()
         self._query = features.QueryFrames()
         self._hops = Hops(features.HOP)
@@ -106,12 +113,12 @@ class Matcher:
             moment. Default: as soon as the samples they rest on are in.
         """
         for hop in self._print_hops.push(audio):
-            self._prints.push(hop)
+            self.prints.push(hop)
         says: list[Statement] = []
         for hop in self._hops.push(audio):
             self._heard += features.HOP
             if self._query.push(hop):
-                self._scan.push(self._query.frame)
+                self.scan.push(self._query.frame)
                 self._updates += 1
                 says += self._update(self._heard / features.RATE if said_at is None else said_at)
         return says
@@ -135,8 +142,8 @@ class Matcher:
         about = None if held is None else (held.document, held.transposition)
         if about != self._attended:
             self._attended = about
-            known = about is not None and about[1] in self._scan.keys
-            self._local = self._scan.of_document(*about, LOCAL) if about is not None and known else None
+            known = about is not None and about[1] in self.scan.keys
+            self._local = self.scan.of_document(*about, LOCAL) if about is not None and known else None
         if self._local is not None and not silent:
             self._local.push(self._query.frame)
 
@@ -175,7 +182,7 @@ class Matcher:
     def _listen_to_landmarks(self) -> Hypothesis | None:
         every = self._updates % VARIANTS_EVERY == 0
         span = SPAN if self.judge.held is None else SHORT_SPAN
-        alignments = self._prints.best(all_variants=every, span=span)
+        alignments = self.prints.best(all_variants=every, span=span)
         alignments = [a for a in alignments if (a.segment, a.document) in self._numbers]
         if not alignments:
             return None
@@ -188,14 +195,14 @@ class Matcher:
             confidence=vote_confidence(best.votes, rival_votes(alignments)),
             score=best.votes,
             lane="landmarks",
-            time=self._prints.hops * landmarks.HOP / features.RATE,
+            time=self.prints.hops * landmarks.HOP / features.RATE,
         )
 
     def _best_of_scan(self, now: float) -> Hypothesis | None:
-        scores = self._scan.document_scores()
+        scores = self.scan.document_scores()
         if not len(scores) or scores.max() <= 0.0:
             return None
-        return self._from_scan(self._scan.peak(int(scores.argmax())), now)
+        return self._from_scan(self.scan.peak(int(scores.argmax())), now)
 
     def _from_scan(self, peak: Peak, now: float) -> Hypothesis:
         return Hypothesis(
@@ -203,7 +210,7 @@ class Matcher:
             position=features.frame_time(peak.frame),
             tempo=peak.tempo,
             transposition=peak.key,
-            confidence=scan_confidence(peak.score, self._scan.rival(peak)),
+            confidence=scan_confidence(peak.score, self.scan.rival(peak)),
             score=peak.score,
             lane="scan",
             time=self._heard_at(),
@@ -219,7 +226,7 @@ class Matcher:
             return alignment
         frame = features.frame_index(held.at(self._heard_at()).position)
         reach = round(NEAR * features.FRAME_RATE)
-        peak = self._scan.peak_near(held.document, held.transposition, frame, reach)
+        peak = self.scan.peak_near(held.document, held.transposition, frame, reach)
         if peak is None:
             return None
         found = self._from_scan(peak, now)

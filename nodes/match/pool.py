@@ -34,6 +34,7 @@ class Pool:
 
     def __init__(self, parts: Sequence[Part], keys: Sequence[int], gate: Gate) -> None:
         self.keys = tuple(keys)
+        self.tempi = TEMPI
         self._gate = gate
         self._parts = tuple(parts)
         self._firsts = np.concatenate([[0], np.cumsum([len(part.starts) for part in parts])]).astype(np.int64)
@@ -106,6 +107,10 @@ class Pool:
         scan = self._scans.get((document, self.keys.index(key))) if key in self.keys else None
         found = None if scan is None else scan.peak_near(0, key, frame, reach)
         return None if found is None else replace(found, document=document)
+
+    def curves(self, document: int, key: int) -> Array:
+        """As `Scan.curves`, of a document and key in the pool."""
+        return self._scans[document, self.keys.index(key)].curves(0, key)
 
     def of_document(self, document: int, key: int, law: Law) -> Scan:
         """A scan of one document in one key, beginning now."""

@@ -139,6 +139,13 @@ class Scan:
         row = score[first + int(lane), start : start + length]
         return self._peak_at(document, first + int(lane), row, low + int(place))
 
+    def curves(self, document: int, key: int) -> Array:
+        """Matching curves (R, frames) of a document in one key: the evidence at every place, by tempo."""
+        part, score, local = self._locate(document)
+        start, length = int(part.starts[local]), int(part.lengths[local])
+        first = self.keys.index(key) * len(self.tempi)
+        return score[first : first + len(self.tempi), start : start + length] / np.float32(SCALE)
+
     def of_document(self, document: int, key: int, law: Law) -> Scan:
         """A scan of one document in one key, beginning now."""
         part, _, local = self._locate(document)
