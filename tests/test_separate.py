@@ -12,6 +12,9 @@ from engine.runner import Runner
 from nodes.separate.hpss import Hpss
 from nodes.separate.masked import framing_of
 from nodes.separate.medians import Medians
+from nodes.separate.nmf_kernels import activate
+from nodes.separate.repet import Repetition
+from nodes.separate.repet_sim import RepetSim
 from tests.test_spectral import RATE, noise, sine
 
 PARTS = ("harmonic", "percussive", "residual")
@@ -90,3 +93,55 @@ def test_a_dead_channel_stays_dead_and_the_other_is_parted_alike():
     for part in PARTS:
         assert not both[part][1].any()
         np.testing.assert_allclose(both[part][:1], alone[part], atol=1e-12)
+
+
+def test_repeating_background_is_the_median_of_the_frames_most_like_it():
+    rng = np.random.default_rng(5)
+    frames = rng.random((120, 129)).astype(np.float32) ** 4
+    repetition = Repetition(256, 128, 8000)
+    recent, apart, past = repetition._recent, repetition._apart, len(repetition._ring)
+    assert (recent, apart, past) == (25, 6, 625)
+    for i, frame in enumerate(frames):
+        heard = repetition.step(frame)
+        known = frames[: max(0, i - recent + 1)]
+        reach = repetition._reach
+        likeness = known[:, :reach] @ frame[:reach] / np.linalg.norm(known[:, :reach], axis=1)
+        chosen = []
+        while len(chosen) < 13 and len(known) and likeness.max() > 0:
+            best = int(np.argmax(likeness))
+            chosen.append(best)
+            likeness[max(0, best - apart) : best + apart + 1] = -1
+        truth = np.sort(known[chosen], axis=0)[len(chosen) // 2] if chosen else frame
+        np.testing.assert_array_equal(heard, truth)
+
+
+def test_a_tune_over_a_loop_is_told_from_the_loop():
+    n, rng = 9 * RATE, np.random.default_rng(6)
+    bar = sum(sine(f, 0.5, 0.1) for f in (196, 247, 294))
+    loop = np.tile(np.concatenate([bar, sum(sine(f, 0.5, 0.1) for f in (220, 262, 330))]), 9)[:n]
+    tune = np.concatenate([sine(f, 0.3, 0.2) for f in rng.permutation(np.geomspace(400, 1600, 30))])[:n]
+    out, _ = stems(RepetSim(), loop + tune, ("voice", "background"))
+    later = slice(5 * RATE, 8 * RATE)
+    error = out["voice"][0, later] - tune[later]
+    assert 10 * np.log10((tune[later] ** 2).sum() / (error**2).sum()) > 8
+
+
+def test_templates_explain_their_own_frames():
+    rng = np.random.default_rng(7)
+    truth = rng.random((40, 3)).astype(np.float32) ** 6
+    truth /= truth.sum(axis=0)
+    weights = np.array([3.0, 0.0, 1.0], np.float32)
+    heard, gradient = np.zeros(3, np.float32), np.zeros(3, np.float32)
+    activate(truth, truth @ weights, heard, gradient, 50)
+    np.testing.assert_allclose(heard, weights, atol=0.05)
+
+
+def test_one_update_is_the_textbook_one():
+    rng = np.random.default_rng(8)
+    w, v = rng.random((30, 4)).astype(np.float32), rng.random(30).astype(np.float32)
+    w /= w.sum(axis=0)
+    h = np.full(4, v.sum() / 4)
+    expected = h * (w.T @ (v / (w @ h))) / w.sum(axis=0)
+    heard = np.zeros(4, np.float32)
+    activate(w, v, heard, np.zeros(4, np.float32), 1)
+    np.testing.assert_allclose(heard, expected, rtol=1e-4)

@@ -21,3 +21,38 @@ def rule_masks(percussive, repeats, frequencies, masks):
         masks[0, k] = drums
         masks[1, k] = (tonal - bass) * new if frequencies[k] > VOICE else np.float32(0.0)
         masks[2, k] = bass
+
+
+@nb.njit(
+    "void(float32[:, ::1], int64[::1], float32[::1], float32[::1], float32[::1], float32[:, ::1])",
+    nogil=True,
+    cache=True,
+)
+def answer_masks(answers, lower, share, percussive, repeats, masks):
+    """Masks (3, bins) of drums, vocals and bass from the network's answers (9, bands).
+
+    The logit of a stem at a bin is its own answer plus two slopes times how percussive the bin is and how it
+    repeats, all three read between the bands (`lower`, `share` of `nodes.separate.bands.spreading`); the
+    rest has logit 0.
+    """
+    for k in range(len(percussive)):
+        band, part = lower[k], share[k]
+        highest = np.float32(0.0)
+        for stem in range(3):
+            logit = np.float32(0.0)
+            for kind in range(3):
+                row = answers[3 * stem + kind]
+                x = row[band] + part * (row[band + 1] - row[band])
+                if kind == 1:
+                    x *= percussive[k]
+                elif kind == 2:
+                    x *= repeats[k]
+                logit += x
+            masks[stem, k] = logit
+            highest = max(highest, logit)
+        total = np.exp(-highest)
+        for stem in range(3):
+            masks[stem, k] = np.exp(masks[stem, k] - highest)
+            total += masks[stem, k]
+        for stem in range(3):
+            masks[stem, k] /= total

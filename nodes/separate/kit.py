@@ -14,8 +14,8 @@ from nodes.separate.masked import framing_of
 from nodes.spectral.tapers import taper
 
 ITERATIONS = 60
-#: Templates of a part: what is struck needs few, what is sung or played in many pitches more.
-STRUCK, PITCHED = 15, 50
+#: Templates of a part. More for the pitched parts, and they explain the strokes away.
+STRUCK, PITCHED, BASS = 30, 30, 15
 DRUMS = ("drum", "kick", "snare", "hihat", "hi-hat", "hat", "tom", "cymbal", "perc", "clap")
 FORMAT = 1
 
@@ -94,7 +94,8 @@ def learn(takes: Mapping[str, Array], rate: int, mode: str = "studio") -> Kit:
     for name, take in takes.items():
         struck = any(word in name.lower() for word in DRUMS)
         magnitudes = _magnitudes(name, take, rate, mode)
-        count = min(STRUCK if struck else PITCHED, magnitudes.shape[1])
+        count = STRUCK if struck else BASS if "bass" in name.lower() else PITCHED
+        count = min(count, magnitudes.shape[1])
         parts.append(Part(name, struck, factorise(magnitudes, count)))
     return Kit(rate, mode, tuple(parts))
 

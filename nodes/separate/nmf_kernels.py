@@ -54,7 +54,7 @@ def activate(templates, frame, activations, gradient, iterations):
     fastmath={"reassoc", "contract"},
 )
 def part_masks(templates, activations, starts, strokes, lean, percussive, masks):
-    """Masks (outputs - 1, bins) of all parts but the last: each part's share of the squared model.
+    """Masks (outputs - 1, bins) of all parts but the last: each part's share of the model, to the power 1.5.
 
     templates (bins, templates), the part p from starts[p] on. Parts with strokes[p] = 1 gain, those with -1
     lose where a bin is `percussive` (log ratio), by exp(lean * ratio / 2). Masks of outputs beyond
@@ -69,7 +69,7 @@ def part_masks(templates, activations, starts, strokes, lean, percussive, masks)
         for p in range(parts):
             first, count = starts[p], starts[p + 1] - starts[p]
             x = _dot(row[first:], activations[first:], count)
-            x *= x
+            x *= np.sqrt(x)
             if strokes[p] > 0:
                 x *= bent
             elif strokes[p] < 0:

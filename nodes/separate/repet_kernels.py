@@ -59,3 +59,12 @@ def repeating(frame, ring, norms, count, reach, recent, apart, likeness, chosen,
     row = count % frames
     ring[row, :] = frame
     norms[row] = norm
+
+
+@nb.njit("void(float32[::1], float32[::1], int64, float32[::1])", nogil=True, cache=True)
+def new_share(frame, background, first, mask):
+    """The share of each bin (bins,) that is above the background; 0 below bin `first`."""
+    for k in range(len(frame)):
+        mask[k] = np.float32(0.0)
+        if k >= first and frame[k] > background[k]:
+            mask[k] = np.float32(1.0) - background[k] / frame[k]

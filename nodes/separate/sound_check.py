@@ -24,9 +24,10 @@ class SoundCheck(MaskedNode):
 
     A kit (`followspot sound-check`, or `nodes.separate.kit.learn`) holds the spectral templates of two to
     four parts. Each frame of the mix is explained by them (multiplicative updates for the KL divergence, a
-    fixed number); a part gets its share of the squared model, and where some parts are struck and others are
-    not, what medians in time and frequency say about each bin tips the scale. The outputs are the kit's parts
-    in order; the last part, and what no part explains, is `rest`; outputs beyond the kit's parts are silent.
+    fixed number); a part gets its share of the model (to the power 1.5), and where some parts are struck and
+    others are not, what medians in time and frequency say about each bin tips the scale. The outputs are the
+    kit's parts in order; the last part, and what no part explains, is `rest`; outputs beyond the kit's parts
+    are silent.
 
     Latency: window - gcd(hop, quantum) samples, as declared; the kit's mode (23 or 46 ms) includes a quantum
     of one hop.
