@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--library", metavar="DIR", default=DEFAULT, help="folder of the library (default: %(default)s)"
     )
     parser.add_argument(
+        "--store", metavar="URL", default="", help="a library in LanceDB, instead of a folder"
+    )
+    parser.add_argument(
         "--input",
         metavar="FILE|mic|NAME",
         help="a sound file, `mic`, or a part of the name of an input device",
@@ -58,9 +61,12 @@ def run(args: argparse.Namespace) -> None:
     if args.plot:
         if args.input is None or not is_file(args.input):
             raise FollowspotError("--plot draws what was heard in a file: give one with --input FILE")
+        if args.store:
+            raise FollowspotError("--plot draws from a folder: leave --store out")
         plot(args.library, args.input, args.plot, args.transpose, args.index)
         return
     words = ["identify", "--set", f"match.library={args.library}", "--events", args.events]
+    words += ["--set", f"match.store={args.store}"] if args.store else []
     words += ["--set", f"match.transpose={args.transpose}", "--set", f"match.index={args.index}"]
     if args.input is not None:
         words += ["--input", args.input]

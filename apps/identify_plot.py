@@ -30,7 +30,7 @@ class Seen:
 
     Parameters
     ----------
-    times, evidence : of every update, seconds and the evidence (updates, documents).
+    times, evidence : of every update, seconds and the evidence of the documents.
     statements : what was said, each with its second.
     curves : matching curves (tempi, frames) where the evidence of the winner was highest.
     winner, key, moment : its name, its key and that second.
@@ -95,11 +95,13 @@ def _look_at_peaks(matcher: Matcher, seen: Seen) -> None:
 
 
 def _draw(seen: Seen, name: str) -> str:
-    evidence = np.array(seen.evidence).reshape(len(seen.times), len(seen.documents))
+    evidence = np.zeros((len(seen.times), len(seen.documents)))
+    for row, scores in zip(evidence, seen.evidence, strict=True):
+        row[: len(scores)] = scores
     panels = [_over_time(seen, evidence), _curves(seen), _constellation(seen)]
-    height = len(panels) * (_HEIGHT + _GAP) + 40
+    height = len(panels) * (_HEIGHT + _GAP) + 64
     body = "".join(
-        f'<g transform="translate({_LEFT},{40 + n * (_HEIGHT + _GAP)})">{panel}</g>'
+        f'<g transform="translate({_LEFT},{64 + n * (_HEIGHT + _GAP)})">{panel}</g>'
         for n, panel in enumerate(panels)
     )
     return (

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
@@ -23,6 +24,7 @@ from apps.terminal import duration, is_terminal, note, table
 from engine.errors import FollowspotError
 from nodes.match.library import Library, Writer, damaged, writing
 from nodes.match.references import Reference, analyse, digest_of, is_reference
+from nodes.match.store import Store
 
 #: Where the library is if nothing else is said.
 DEFAULT = os.environ.get("FOLLOWSPOT_LIBRARY", "library")
@@ -52,11 +54,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument(
             "--library", metavar="DIR", default=DEFAULT, help="its folder (default: %(default)s)"
         )
+        verb.add_argument(
+            "--store",
+            metavar="URL",
+            default="",
+            help="instead of a folder of ours: a folder, s3:// or db:// that LanceDB opens",
+        )
 
 
 def run(args: argparse.Namespace) -> int:
     verbs = {"add": _add, "remove": _remove, "list": _list, "info": _info, "verify": _verify}
     return {**verbs, "search": library_search.run}[args.what](args)
+
+
+def _name(args: argparse.Namespace) -> str:
+    return str(args.store or args.library)
+
+
+def _opened_to_write(
+    args: argparse.Namespace, *, create: bool = False
+) -> AbstractContextManager[Writer | Store]:
+    """The folder's one writer, or the store."""
+    if args.store:
+        return nullcontext(Store(args.store, create=create))
+    return writing(args.library, create=create)
 
 
 def _add(args: argparse.Namespace) -> int:
@@ -66,7 +87,7 @@ def _add(args: argparse.Namespace) -> int:
     began = monotonic()
     seconds = 0.0
     count = known = 0
-    with writing(args.library, create=True) as writer:
+    with _opened_to_write(args, create=True) as writer:
         todo, known, faults = _new_files(writer, args.paths)
         bar = tqdm(total=len(todo), unit="file", desc="adding", disable=not is_terminal(sys.stderr))
         waiting: list[Found] = []
@@ -90,13 +111,13 @@ def _add(args: argparse.Namespace) -> int:
     already = f", {known} there already" if known else ""
     failed = f", {faults} could not be read" if faults else ""
     note(
-        f"{args.library}: {count} added ({duration(seconds)} in {duration(spent)}, "
+        f"{_name(args)}: {count} added ({duration(seconds)} in {duration(spent)}, "
         f"{seconds / spent:.0f} times real time){already}{failed}"
     )
     return 2 if faults else 0
 
 
-def _new_files(writer: Writer, paths: list[str]) -> tuple[list[tuple[str, Path]], int, int]:
+def _new_files(writer: Writer | Store, paths: list[str]) -> tuple[list[tuple[str, Path]], int, int]:
     """What is to be read, with the name each should get; how many are known; how many cannot be read."""
     todo: list[tuple[str, Path]] = []
     seen: set[str] = set()
@@ -175,22 +196,27 @@ def _read(path: Path) -> Reference | str:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    with writing(args.library) as writer:
+    with _opened_to_write(args) as writer:
         writer.remove(args.ids)
-    note(f"{args.library}: {len(args.ids)} removed")
+    note(f"{_name(args)}: {len(args.ids)} removed")
     return 0
 
 
 def _list(args: argparse.Namespace) -> int:
+    documents = (
+        Store(args.store).documents() if args.store else (d for _, d in Library(args.library).documents())
+    )
     rows = [
         (document.id, document.kind, duration(document.seconds), f"{document.tuning * 10:+.0f}")
-        for _, document in sorted(Library(args.library).documents(), key=lambda found: found[1].id)
+        for document in sorted(documents, key=lambda document: document.id)
     ]
     print(table(("document", "kind", "length", "cents"), rows, right=(2, 3)))
     return 0
 
 
 def _info(args: argparse.Namespace) -> int:
+    if args.store:
+        return _info_of_store(args)
     library = Library(args.library)
     kinds = [document.kind for _, document in library.documents()]
     hours = library.seconds / 3600
@@ -207,17 +233,28 @@ def _info(args: argparse.Namespace) -> int:
     return 0
 
 
+def _info_of_store(args: argparse.Namespace) -> int:
+    documents = list(Store(args.store).documents())
+    rows = [
+        ("documents", str(len(documents))),
+        ("length", duration(sum(document.seconds for document in documents))),
+        ("shingles", str(sum(document.shingle_count for document in documents))),
+    ]
+    print(table(("store", args.store), rows, right=(1,)))
+    return 0
+
+
 def _verify(args: argparse.Namespace) -> int:
-    found = damaged(args.library)
+    found = Store(args.store).damaged() if args.store else damaged(args.library)
     if not found:
-        print(f"{args.library}: sound")
+        print(f"{_name(args)}: sound")
         return 0
     for name, reason in found.items():
-        note(f"followspot: library {args.library}: {name} is damaged: {reason}")
+        note(f"followspot: library {_name(args)}: {name} is damaged: {reason}")
     if not args.repair:
         note("followspot: run `followspot library verify --repair` to forget it, then add its files again")
         return 2
-    with writing(args.library) as writer:
+    with _opened_to_write(args) as writer:
         writer.drop_damaged(list(found))
-    print(f"{args.library}: {len(found)} damaged segments forgotten; add their files again")
+    print(f"{_name(args)}: {len(found)} damaged parts forgotten; add their files again")
     return 0

@@ -38,6 +38,8 @@ def add_arguments(search: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.store:
+        raise FollowspotError("search works on a folder: leave --store out")
     library = Library(args.library)
     path = Path(args.query[0])
     suffix = path.suffix.lower()

@@ -10,7 +10,7 @@ from nodes.match.gate import Gate, indexed
 from nodes.match.matcher import KEYS
 from nodes.match.neighbours import METHODS, neighbours
 from nodes.match.pool import Pool
-from nodes.match.scan import Part, Scan
+from nodes.match.scan import Part, Scan, unrelated_spread
 from nodes.match.shingles import principal, shingles, time_pitch
 from nodes.match.updates import TEMPI
 
@@ -82,7 +82,8 @@ def test_the_gated_scan_finds_what_the_whole_scan_finds(method):
     vectors = [indexed(d) for d in documents]
     counts = np.array([len(v) for v in vectors])
     gate = Gate([np.concatenate(vectors)], [counts], KEYS, TEMPI, method, count=4)
-    pool, whole = Pool([part], KEYS, gate), Scan([part], KEYS)
+    whole = Scan([part], KEYS)
+    pool = Pool(lambda n: np.ascontiguousarray(documents[n].T), unrelated_spread([part]), KEYS, gate)
     for _ in range(2):  # the second time after a reset
         pool.reset()
         whole.reset()

@@ -25,7 +25,7 @@ DIMENSIONS = len(PROJECTION.axes)
 #: Updates in which one look at all references is done, part by part.
 ROUND = 5
 #: Neighbours of each query that an index is asked for.
-_NEIGHBOURS = 50
+NEIGHBOURS = 50
 #: Shingles that are compared at a time.
 _BLOCK = 1 << 14
 
@@ -40,42 +40,21 @@ def indexed(frames: Array) -> Array:
     return np.round(PROJECTION(found[found.any(axis=1)]) * 127.0).astype(np.int8)
 
 
-class Gate:
-    """Compares the last seconds with all references.
+class Asker:
+    """Asks once a second for documents and keys that the last seconds fit; subclasses know where to look.
 
     Parameters
     ----------
-    parts : shingles of documents, each (m, DIMENSIONS) int8 one document after another.
-    counts : for each part, how many shingles each of its documents has.
     keys, tempi : what is tried.
-    method : "exact", "kdtree" or "hnsw" (see `neighbours`).
     count : (document, key) pairs that are proposed at a time.
     """
 
-    def __init__(
-        self,
-        parts: Sequence[Array],
-        counts: Sequence[Array],
-        keys: Sequence[int],
-        tempi: Array,
-        method: str = "exact",
-        count: int = 192,
-    ) -> None:
+    def __init__(self, keys: Sequence[int], tempi: Array, count: int) -> None:
         self._keys = tuple(keys)
         self._tempi = tempi
         self._count = count
-        self._counts = np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.int64)
-        self._blocks = _blocks(parts, counts)
-        self._index: KdTree | Hnsw | None = None
-        if method != "exact" and self._counts.sum():
-            every = np.concatenate(parts).astype(np.float32) / np.float32(127.0)
-            index = neighbours(method, every)
-            assert isinstance(index, KdTree | Hnsw)
-            self._index = index
-            self._owners = np.repeat(np.arange(len(self._counts)), self._counts)
         self._ring = np.zeros((int(np.ceil(SECONDS * FRAME_RATE / float(tempi[0]))) + 1, 12), np.float32)
         self._queries = np.zeros((len(tempi) * len(self._keys), DIMENSIONS), np.float32)
-        self._best = np.zeros((len(self._counts), len(self._keys)), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -91,25 +70,68 @@ class Gate:
         self._updates += 1
         if step == 0:
             self._ask()
-        if self._index is None:
-            share = range(step * len(self._blocks) // ROUND, (step + 1) * len(self._blocks) // ROUND)
-            for block in share:
-                self._compare(*self._blocks[block])
-        if step < ROUND - 1:
-            return []
-        if self._index is not None:
-            self._look_up(self._index)
-        return self._proposals()
+        self._search(step)
+        return self._proposals() if step == ROUND - 1 and self._queries.any() else []
 
     def _ask(self) -> None:
         """The queries of this round: (tempo, key) by rows."""
-        self._best[:] = 0.0
         end = np.array([len(self._ring)])
         for t, tempo in enumerate(self._tempi):
             shingle = shingles(self._ring, end, SECONDS * FRAME_RATE / float(tempo), CELLS)[0]
             for k, key in enumerate(self._keys):
                 turned = np.roll(shingle.reshape(CELLS, 12), -key, axis=1).reshape(1, -1)
                 self._queries[t * len(self._keys) + k] = PROJECTION(turned)[0]
+
+    def _search(self, step: int) -> None:
+        """Do a part of the search, the `step`-th of ROUND."""
+        raise NotImplementedError
+
+    def _proposals(self) -> list[tuple[int, int]]:
+        """What came out, best first."""
+        raise NotImplementedError
+
+
+class Gate(Asker):
+    """Compares the last seconds with all references in memory.
+
+    Parameters
+    ----------
+    parts : shingles of documents, each (m, DIMENSIONS) int8 one document after another.
+    counts : for each part, how many shingles each of its documents has.
+    method : "exact", "kdtree" or "hnsw" (see `neighbours`).
+    keys, tempi, count : see `Asker`.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Array],
+        counts: Sequence[Array],
+        keys: Sequence[int],
+        tempi: Array,
+        method: str = "exact",
+        count: int = 192,
+    ) -> None:
+        self._counts = np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.int64)
+        self._blocks = _blocks(parts, counts)
+        self._index: KdTree | Hnsw | None = None
+        if method != "exact" and self._counts.sum():
+            every = np.concatenate(parts).astype(np.float32) / np.float32(127.0)
+            index = neighbours(method, every)
+            assert isinstance(index, KdTree | Hnsw)
+            self._index = index
+            self._owners = np.repeat(np.arange(len(self._counts)), self._counts)
+        self._best = np.zeros((len(self._counts), len(keys)), np.float32)
+        super().__init__(keys, tempi, count)
+
+    def _search(self, step: int) -> None:
+        if step == 0:
+            self._best[:] = 0.0
+        if self._index is None:
+            share = range(step * len(self._blocks) // ROUND, (step + 1) * len(self._blocks) // ROUND)
+            for block in share:
+                self._compare(*self._blocks[block])
+        elif step == ROUND - 1:
+            self._look_up(self._index)
 
     def _compare(self, vectors: Array, documents: Array, starts: Array) -> None:
         """Write how alike the best shingle of each document is, over the tempi."""
@@ -120,7 +142,7 @@ class Gate:
         self._best[documents] = np.maximum(self._best[documents], best.T)
 
     def _look_up(self, index: KdTree | Hnsw) -> None:
-        numbers, distances = index.search(self._queries, _NEIGHBOURS)
+        numbers, distances = index.search(self._queries, NEIGHBOURS)
         for query, (found, far) in enumerate(zip(numbers, distances, strict=True)):
             key = query % len(self._keys)
             for number, distance in zip(found[found >= 0], far[found >= 0], strict=True):
@@ -130,7 +152,7 @@ class Gate:
     def _proposals(self) -> list[tuple[int, int]]:
         flat = self._best.ravel()
         count = min(self._count, len(flat))
-        if not count or not self._queries.any():
+        if not count:
             return []
         top = np.argpartition(-flat, count - 1)[:count]
         top = top[np.lexsort((top, -flat[top]))]

@@ -20,6 +20,7 @@ from nodes.match.hypotheses import Statement
 from nodes.match.library import Library, writing
 from nodes.match.matcher import KEYS, Matcher
 from nodes.match.neighbours import METHODS
+from nodes.match.store import Store
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +55,7 @@ class Match(DeferredNode):
         },
     )
     library = Param("library", help="folder made by `followspot library add`")
+    store = Param("", help="URL of a library in LanceDB, instead of a folder")
     transpose = Param("all", choices=("all", "none"), help="try all 12 keys, or only the written one")
     index = Param(
         "auto",
@@ -64,7 +66,7 @@ class Match(DeferredNode):
 
     def prepare(self, audio: AudioFormat) -> EventsFormat:
         try:
-            library = Library(self.library)
+            library = Store(self.store) if self.store else Library(self.library)
         except FollowspotError as error:
             raise ValueError(str(error)) from None
         release_compiler()

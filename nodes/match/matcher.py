@@ -26,8 +26,9 @@ from nodes.match.hypotheses import (
 )
 from nodes.match.library import Library
 from nodes.match.pool import Pool
-from nodes.match.scan import Part, Peak, Scan
+from nodes.match.scan import Part, Peak, Scan, unrelated_spread
 from nodes.match.segment import Document
+from nodes.match.store import Store, StoreGate
 from nodes.match.updates import TEMPI, Law
 
 Array = npt.NDArray[Any]
@@ -49,7 +50,7 @@ class Matcher:
 
     Parameters
     ----------
-    library : what is searched.
+    library : what is searched: a folder, or a store.
     keys : transpositions to try, in semitones.
     index : what gates the scan: "none" (everything is scanned), "exact", "kdtree", "hnsw" (see `neighbours`),
         or "auto": exact if hours times keys exceed `UNGATED`.
@@ -63,19 +64,33 @@ class Matcher:
     Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
     """
 
-    def __init__(self, library: Library, keys: tuple[int, ...] = KEYS, index: str = "auto") -> None:
-        self.segments = tuple(library.segments)
+    def __init__(self, library: Library | Store, keys: tuple[int, ...] = KEYS, index: str = "auto") -> None:
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
-        parts = []
-        shingles = []
-        counts = []
+        if isinstance(library, Library):
+            self.segments = tuple(library.segments)
+            self.scan: Scan | Pool = self._over_folder(library, keys, index)
+        else:
+            self.segments = ()
+            gate = StoreGate(library, self.documents, keys, TEMPI)
+            sample = [Part(f, np.zeros(1, np.int64), np.array([f.shape[1]])) for f in library.sample(50)]
+            self.scan = Pool(
+                lambda n: library.frames(self.documents[n].id), unrelated_spread(sample), keys, gate
+            )
+        self.prints = Fingerprints(self.segments, variants())
+        self.judge = Judge()
+        self.reset()
+
+    def _over_folder(self, library: Library, keys: tuple[int, ...], index: str) -> Scan | Pool:
+        """The scan of a library in a folder; `documents` are numbered."""
+        parts, shingles, counts, places = [], [], [], []
         present = {(segment.folder, document.id) for segment, document in library.documents()}
         for s, segment in enumerate(library.segments):
             there = [(segment.folder, document.id) in present for document in segment.documents]
             for d in np.flatnonzero(there):
                 self._numbers[s, int(d)] = len(self.documents)
                 self.documents.append(segment.documents[d])
+                places.append(segment)
             documents = [d for d, is_there in zip(segment.documents, there, strict=True) if is_there]
             starts = np.array([d.start for d in documents], np.int64)
             parts.append(Part(segment.chroma, starts, np.array([d.length for d in documents], np.int64)))
@@ -85,12 +100,15 @@ class Matcher:
         if index == "auto":
             index = "exact" if library.seconds * len(keys) > UNGATED * 3600 else "none"
         if index == "none":
-            self.scan: Scan | Pool = Scan(parts, keys)
-        else:
-            self.scan = Pool(parts, keys, Gate(shingles, counts, keys, TEMPI, index))
-        self.prints = Fingerprints(library.segments, variants())
-        self.judge = Judge()
-        self.reset()
+            return Scan(parts, keys)
+
+        def frames_of(number: int) -> Array:
+            document = self.documents[number]
+            own = slice(document.start, document.start + document.length)
+            return np.ascontiguousarray(places[number].chroma[:, own])
+
+        gate = Gate(shingles, counts, keys, TEMPI, index)
+        return Pool(frames_of, unrelated_spread(parts), keys, gate)
 
     def reset(self) -> None:
         """Forget the music."""

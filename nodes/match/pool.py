@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nodes.match.gate import Gate
-from nodes.match.scan import Part, Peak, Scan, unrelated_spread
+from nodes.match.gate import Asker
+from nodes.match.scan import Part, Peak, Scan
 from nodes.match.updates import TEMPI, Law, Update, Updates
 
 Array = npt.NDArray[Any]
@@ -27,18 +27,20 @@ class Pool:
 
     Parameters
     ----------
-    parts : what is searched.
+    frames_of : the frames (12, n) int8 of a document by its number.
+    spread : of unrelated frames (see `unrelated_spread`).
     keys : transpositions to try.
     gate : proposes documents and keys.
     """
 
-    def __init__(self, parts: Sequence[Part], keys: Sequence[int], gate: Gate) -> None:
+    def __init__(
+        self, frames_of: Callable[[int], Array], spread: Array, keys: Sequence[int], gate: Asker
+    ) -> None:
         self.keys = tuple(keys)
         self.tempi = TEMPI
         self._gate = gate
-        self._parts = tuple(parts)
-        self._firsts = np.concatenate([[0], np.cumsum([len(part.starts) for part in parts])]).astype(np.int64)
-        self._spread = unrelated_spread(self._parts)
+        self._frames_of = frames_of
+        self._spread = spread
         self._updates = Updates(self.keys, TEMPI, Law(), self._spread)
         self.reset()
 
@@ -80,8 +82,8 @@ class Pool:
         self._scans[document, k] = scan
 
     def document_scores(self) -> Array:
-        """Highest evidence in every document, over all lanes; 0 where it is not in the pool."""
-        scores = np.zeros(int(self._firsts[-1]), np.float32)
+        """Highest evidence in every document up to the last in the pool; 0 where it is not in it."""
+        scores = np.zeros(1 + max((document for document, _ in self._scans), default=-1), np.float32)
         for (document, _), scan in self._scans.items():
             scores[document] = max(scores[document], scan.document_scores()[0])
         return scores
@@ -114,9 +116,6 @@ class Pool:
 
     def of_document(self, document: int, key: int, law: Law) -> Scan:
         """A scan of one document in one key, beginning now."""
-        index = int(np.searchsorted(self._firsts, document, side="right")) - 1
-        part, local = self._parts[index], document - int(self._firsts[index])
-        start, length = int(part.starts[local]), int(part.lengths[local])
-        frames = np.ascontiguousarray(part.frames[:, start : start + length])
-        alone = Part(frames, np.zeros(1, np.int64), np.array([length], np.int64))
+        frames = self._frames_of(document)
+        alone = Part(frames, np.zeros(1, np.int64), np.array([frames.shape[1]], np.int64))
         return Scan([alone], (key,), law=law, spread=self._spread)

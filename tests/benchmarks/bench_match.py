@@ -28,7 +28,7 @@ from nodes.match.library import Library, writing
 from nodes.match.matcher import KEYS, Matcher
 from nodes.match.pool import Pool
 from nodes.match.references import Reference, analyse
-from nodes.match.scan import Scan
+from nodes.match.scan import Scan, unrelated_spread
 from nodes.match.updates import TEMPI
 from tests.benchmarks.match_data import (
     CACHE,
@@ -109,7 +109,8 @@ def versions(
     else:
         shingles = [indexed(document) for document in documents]
         counts = np.array([len(own) for own in shingles])
-        search = Pool([part], keys, Gate([np.concatenate(shingles)], [counts], keys, TEMPI, args.gate))
+        gate = Gate([np.concatenate(shingles)], [counts], keys, TEMPI, args.gate)
+        search = Pool(lambda n: np.ascontiguousarray(documents[n].T), unrelated_spread([part]), keys, gate)
     hours = sum(map(len, documents)) / 3600 / features.FRAME_RATE
     hits: dict[int, list[bool]] = {moment: [] for moment in MOMENTS}
     errors = []
