@@ -23,6 +23,8 @@ VERBS = {
     "beats": "beats of a file or of live sound",
     "run": "run a preset on a file or on live sound",
     "follow": "where in a score, or in another recording, the performer is",
+    "sync": "align two versions of a piece: which second of one is which second of the other",
+    "switcher": "hear recordings of a piece side by side: switch to the same place in another one",
     "library": "keep a library of references for `identify`: add, list, remove, info, verify, search",
     "identify": "what is being played, and where in it",
     "separate": "take a song apart: drums, vocals, bass and the rest as WAV files",

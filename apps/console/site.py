@@ -73,6 +73,10 @@ class Site:
 
     def close(self) -> None:
         """Say good-bye to every client and stop."""
+        if not self._begun.is_set():  # never started
+            self._socket.close()
+            self._loop.close()
+            return
         self.soon(self.stopped.set)
         self._thread.join(5.0)
 

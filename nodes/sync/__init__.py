@@ -1,0 +1,1 @@
+"""Synchronisation of whole recordings and scores: features, and time warping in bounded memory."""
