@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "none", *METHODS),
         default="auto",
         help="how documents worth a scan are found: none: all are scanned; exact, kdtree, hnsw: by nearest "
-        "neighbours; auto: none up to 20 hours, then exact",
+        "neighbours; auto: none up to 20 hours, exact above",
     )
 
 

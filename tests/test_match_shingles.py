@@ -7,6 +7,7 @@ import pytest
 
 from nodes.match import features
 from nodes.match.gate import Gate, indexed
+from nodes.match.layers import Layers
 from nodes.match.matcher import KEYS
 from nodes.match.neighbours import METHODS, neighbours
 from nodes.match.pool import Pool
@@ -75,6 +76,7 @@ def test_neighbours(method):
 
 @pytest.mark.parametrize("method", ["exact", "kdtree"])
 def test_the_gated_scan_finds_what_the_whole_scan_finds(method):
+    """And so does one that is gated in all keys but the written one."""
     documents = [features.as_bytes(smooth_frames(n, n)) for n in (700, 300, 900, 10)]
     lengths = np.array([len(d) for d in documents], np.int64)
     frames = np.ascontiguousarray(np.concatenate(documents).T)
@@ -84,13 +86,19 @@ def test_the_gated_scan_finds_what_the_whole_scan_finds(method):
     gate = Gate([np.concatenate(vectors)], [counts], KEYS, TEMPI, method, count=4)
     whole = Scan([part], KEYS)
     pool = Pool(lambda n: np.ascontiguousarray(documents[n].T), unrelated_spread([part]), KEYS, gate)
+    gate = Gate([np.concatenate(vectors)], [counts], KEYS[1:], TEMPI, method, count=4)
+    others = Pool(lambda n: np.ascontiguousarray(documents[n].T), unrelated_spread([part]), KEYS[1:], gate)
+    layers = Layers(Scan([part], KEYS[:1]), others)
     for _ in range(2):  # the second time after a reset
-        pool.reset()
-        whole.reset()
+        searches = (pool, whole, layers)
+        for search in searches:
+            search.reset()
         for frame in documents[2][400:460].astype(np.float32) / 127.0:
-            for search in (pool, whole):
+            for search in searches:
                 search.push(np.roll(frame, 3))
-        found, true = (s.peak(int(s.document_scores().argmax())) for s in (pool, whole))
+        found, true, layered = (s.peak(int(s.document_scores().argmax())) for s in searches)
+        assert layered == found and layers.peak_near(2, 3, found.frame, 5) == found
+        assert 0.0 < layers.rival(found) <= whole.rival(true)
         assert (found.document, found.key) == (true.document, true.key) == (2, 3)
         assert found.frame == pytest.approx(true.frame, abs=0.5) == pytest.approx(459, abs=1.0)
         # What came before the newcomer was let in is made up for, but for the oldest.

@@ -60,7 +60,8 @@ class Match(DeferredNode):
     index = Param(
         "auto",
         choices=("auto", "none", *METHODS),
-        help="what gates the scan; none: all is scanned; auto: none up to 240 hours times keys, then exact",
+        help="what gates the scan; none: all is scanned; auto: none up to 20 hours in 12 keys; exact for all "
+        "keys but the written one up to 240 hours; exact above",
     )
     deadline = Param(80.0, low=10.0, high=90.0, unit="ms", help="time to search 0.1 s of music")
 

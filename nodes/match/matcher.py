@@ -24,6 +24,7 @@ from nodes.match.hypotheses import (
     scan_confidence,
     vote_confidence,
 )
+from nodes.match.layers import Layers
 from nodes.match.library import Library
 from nodes.match.pool import Pool
 from nodes.match.scan import Part, Peak, Scan, unrelated_spread
@@ -53,7 +54,8 @@ class Matcher:
     library : what is searched: a folder, or a store.
     keys : transpositions to try, in semitones.
     index : what gates the scan: "none" (everything is scanned), "exact", "kdtree", "hnsw" (see `neighbours`),
-        or "auto": exact if hours times keys exceed `UNGATED`.
+        or "auto": none up to `UNGATED` hours times keys; up to as many hours, exact for all keys but the
+        first; exact for all above.
 
     Attributes
     ----------
@@ -69,7 +71,7 @@ class Matcher:
         self._numbers: dict[tuple[int, int], int] = {}
         if isinstance(library, Library):
             self.segments = tuple(library.segments)
-            self.scan: Scan | Pool = self._over_folder(library, keys, index)
+            self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index)
         else:
             self.segments = ()
             gate = StoreGate(library, self.documents, keys, TEMPI)
@@ -81,7 +83,7 @@ class Matcher:
         self.judge = Judge()
         self.reset()
 
-    def _over_folder(self, library: Library, keys: tuple[int, ...], index: str) -> Scan | Pool:
+    def _over_folder(self, library: Library, keys: tuple[int, ...], index: str) -> Scan | Pool | Layers:
         """The scan of a library in a folder; `documents` are numbered."""
         parts, shingles, counts, places = [], [], [], []
         present = {(segment.folder, document.id) for segment, document in library.documents()}
@@ -97,9 +99,8 @@ class Matcher:
             every = np.array([d.shingle_count for d in segment.documents], np.int64)
             counts.append(every[np.array(there, bool)])
             shingles.append(segment.shingles if all(there) else segment.shingles[np.repeat(there, every)])
-        if index == "auto":
-            index = "exact" if library.seconds * len(keys) > UNGATED * 3600 else "none"
-        if index == "none":
+        hours = library.seconds / 3600
+        if index == "none" or (index == "auto" and hours * len(keys) <= UNGATED):
             return Scan(parts, keys)
 
         def frames_of(number: int) -> Array:
@@ -107,8 +108,11 @@ class Matcher:
             own = slice(document.start, document.start + document.length)
             return np.ascontiguousarray(places[number].chroma[:, own])
 
-        gate = Gate(shingles, counts, keys, TEMPI, index)
-        return Pool(frames_of, unrelated_spread(parts), keys, gate)
+        in_one_key = index == "auto" and hours <= UNGATED
+        gated = keys[1:] if in_one_key else keys
+        gate = Gate(shingles, counts, gated, TEMPI, "exact" if index == "auto" else index)
+        pool = Pool(frames_of, unrelated_spread(parts), gated, gate)
+        return Layers(Scan(parts, keys[:1]), pool) if in_one_key else pool
 
     def reset(self) -> None:
         """Forget the music."""

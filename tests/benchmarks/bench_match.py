@@ -24,6 +24,7 @@ from nodes.match import features
 from nodes.match.fingerprints import Fingerprints, variants
 from nodes.match.gate import Gate, indexed
 from nodes.match.landmarks import HOP as LANDMARK_HOP
+from nodes.match.layers import Layers
 from nodes.match.library import Library, writing
 from nodes.match.matcher import KEYS, Matcher
 from nodes.match.pool import Pool
@@ -105,12 +106,14 @@ def versions(
     documents = corpus.documents()
     part = part_of(documents)
     if args.gate == "none":
-        search: Scan | Pool = Scan([part], keys)
+        search: Scan | Layers = Scan([part], keys)
     else:
         shingles = [indexed(document) for document in documents]
         counts = np.array([len(own) for own in shingles])
-        gate = Gate([np.concatenate(shingles)], [counts], keys, TEMPI, args.gate)
-        search = Pool(lambda n: np.ascontiguousarray(documents[n].T), unrelated_spread([part]), keys, gate)
+        gate = Gate([np.concatenate(shingles)], [counts], keys[1:], TEMPI, args.gate)
+        spread = unrelated_spread([part])
+        pool = Pool(lambda n: np.ascontiguousarray(documents[n].T), spread, keys[1:], gate)
+        search = Layers(Scan([part], keys[:1]), pool)
     hours = sum(map(len, documents)) / 3600 / features.FRAME_RATE
     hits: dict[int, list[bool]] = {moment: [] for moment in MOMENTS}
     errors = []
@@ -375,7 +378,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--streams", type=int, default=40)
     parser.add_argument("--shifts", type=int, nargs="+", default=[0, 5], help="semitones, for keys")
-    parser.add_argument("--gate", default="none", help="of the scan in versions and keys: exact, hnsw")
+    parser.add_argument("--gate", default="none", help="of all keys but the first: exact, kdtree, hnsw")
     parser.add_argument("--renders", type=Path, default=CACHE / "renders")
     args = parser.parse_args()
     corpus = Corpus(args.renders, args.hours)
