@@ -19,7 +19,8 @@ class MidiFile(Sink):
 
     Times are those of the stream, at a fixed 120 BPM and 960 ticks a beat (0.52 ms a tick): the file
     lies under the recording in any editor. The file is written anew every 30 seconds of stream and at
-    the end.
+    the end. An event that is put right later (same key, higher revision) replaces its note; with
+    `length_ms` = 0 a note lasts until an event `note_end` with its key, and `bend` moves the pitch wheel.
 
     Errors: a file that cannot be written is reported; the notes are kept and written with the next try.
     """
@@ -34,7 +35,9 @@ class MidiFile(Sink):
         help="note by event, as in 'beat -> 36; onset -> 38; note -> pitch'",
     )
     velocity = Param(100, low=1, high=127, help="of events that have none of their own")
-    length_ms = Param(50.0, low=1.0, high=10000.0, unit="ms", help="how long a note sounds")
+    length_ms = Param(
+        50.0, low=0.0, high=10000.0, unit="ms", help="how long a note sounds; 0: until its note_end"
+    )
 
     #: MIDI ticks a second: 120 BPM at 960 ticks a beat.
     TICKS = 1920
@@ -43,7 +46,9 @@ class MidiFile(Sink):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        self._struck: list[tuple[int, int, int, int]] = []  # MIDI tick of on and off, note, velocity
+        #: By identity of the event: MIDI tick of on and off, note, velocity.
+        self._struck: dict[tuple[str, str, int], list[tuple[int, int, int, int]]] = {}
+        self._bends: list[tuple[int, int]] = []  # MIDI tick, -8192 to 8191
         self._saved = 0
         self._opened = False
 
@@ -59,12 +64,26 @@ class MidiFile(Sink):
 
     def send_event(self, event: Event, due_ns: int, ntp: int) -> None:
         on = max(0, round(event.time / self.rate * self.TICKS))
-        off = on + max(1, round(self.length_ms / 1000 * self.TICKS))
-        for note in notes_of(event, self._notes):
-            self._struck.append((on, off, note, velocity_of(event, self.velocity)))
+        if event.kind == "bend":
+            self._bends.append((on, min(8191, max(-8192, round(4096 * event.values["semitones"])))))
+        elif event.kind == "note_end":
+            self._end((event.source, "note", event.key), on)
+        else:
+            off = on + max(1, round(self.length_ms / 1000 * self.TICKS))
+            velocity = velocity_of(event, self.velocity)
+            struck = [(on, off, note, velocity) for note in notes_of(event, self._notes)]
+            # Sources that count no keys say every event under the same identity: none is lost.
+            again = event.identity if event.revision or event.key else (*event.identity[:2], -1 - on)
+            self._struck[again] = struck
         if on - self._saved >= self.SAVE_EVERY * self.TICKS:
             self._saved = on
             self._save()
+
+    def _end(self, identity: tuple[str, str, int], off: int) -> None:
+        if self.length_ms == 0 and identity in self._struck:
+            self._struck[identity] = [
+                (on, max(on + 1, off), note, velocity) for on, _, note, velocity in self._struck[identity]
+            ]
 
     def close(self) -> None:
         if self._opened:
@@ -89,11 +108,15 @@ class MidiFile(Sink):
         channel = self.channel - 1
         found = []
         again: dict[int, int] = {}
-        for on, off, note, velocity in sorted(self._struck, reverse=True):
+        for on, off, note, velocity in sorted(
+            (note for notes in self._struck.values() for note in notes), reverse=True
+        ):
             end = min(off, again.get(note, off))
             again[note] = on
             if end > on:
                 found.append((on, 1, mido.Message("note_on", channel=channel, note=note, velocity=velocity)))
                 found.append((end, 0, mido.Message("note_off", channel=channel, note=note)))
+        for at, pitch in self._bends:
+            found.append((at, 2, mido.Message("pitchwheel", channel=channel, pitch=pitch)))
         found.sort(key=lambda entry: entry[:2])
         return [(at, message) for at, _, message in found]

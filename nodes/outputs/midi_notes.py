@@ -15,8 +15,10 @@ class MidiNotes(Sink):
     """Plays a note for each event that the mapping names, and ends it after `length_ms`.
 
     The velocity is the event's `velocity` (1 to 127), else its `confidence` (0 to 1) times 127, else
-    the parameter. A note that is struck again while it sounds is ended first. Whatever sounds is ended
-    when the sink closes.
+    the parameter. A note that is struck again while it sounds is ended first. An event that is put right
+    later (same key, higher revision) moves its note if that is another one, and is not struck twice. With
+    `length_ms` = 0 a note sounds until an event `note_end` with its pitch; an event `bend` moves the pitch
+    wheel (its range is taken to be 2 semitones). Whatever sounds is ended when the sink closes.
 
     Errors: a port that is missing or has gone is reported with the list of ports, and tried again.
     """
@@ -32,8 +34,17 @@ class MidiNotes(Sink):
         help="note by event, as in 'beat -> 36; onset -> 38; note -> pitch'",
     )
     velocity = Param(100, low=1, high=127, live=True, help="of events that have none of their own")
-    length_ms = Param(50.0, low=1.0, high=10000.0, unit="ms", live=True, help="how long a note sounds")
+    length_ms = Param(
+        50.0,
+        low=0.0,
+        high=10000.0,
+        unit="ms",
+        live=True,
+        help="how long a note sounds; 0: until its note_end",
+    )
 
+    #: Struck notes are remembered for as many further ones, so that a correction finds its own.
+    MEMORY = 256
     #: Nanoseconds between two looks whether the port is still there.
     CHECK_EVERY = 1_000_000_000
 
@@ -45,18 +56,40 @@ class MidiNotes(Sink):
         self._notes = parse_notes(self.notes)
         self._sounding: dict[tuple[int, int], int] = {}
         self._ends: list[tuple[int, tuple[int, int]]] = []
+        self._struck: dict[tuple[str, str, int], list[int]] = {}
         self._now = self._checked = 0
         self._port = MidiPort(self.port, self.name)
 
     def send_event(self, event: Event, due_ns: int, ntp: int) -> None:
         assert self._port is not None
+        channel = self.channel - 1
+        if event.kind == "note_end":
+            self._end((channel, int(event.values["pitch"])))
+            return
+        if event.kind == "bend":
+            value = min(16383, max(0, 8192 + round(4096 * event.values["semitones"])))
+            self._port.send((0xE0 | channel, value & 127, value >> 7))
+            return
+        notes = list(notes_of(event, self._notes))
+        before = self._struck.pop(event.identity, [])
+        self._struck[event.identity] = notes
+        if len(self._struck) > self.MEMORY:
+            del self._struck[next(iter(self._struck))]
+        if event.revision and before == notes:
+            return
+        for note in before:
+            self._end((channel, note))
         velocity = velocity_of(event, self.velocity)
-        for note in notes_of(event, self._notes):
-            voice = (self.channel - 1, note)
-            self._end(voice)
-            self._port.send((0x90 | voice[0], note, velocity))
-            end = max(due_ns, self._now) + int(self.length_ms * 1e6)  # what was said late sounds as long
-            self._sounding[voice] = end
+        for note in notes:
+            self._strike((channel, note), velocity, due_ns)
+
+    def _strike(self, voice: tuple[int, int], velocity: int, due_ns: int) -> None:
+        assert self._port is not None
+        self._end(voice)
+        self._port.send((0x90 | voice[0], voice[1], velocity))
+        end = max(due_ns, self._now) + int(self.length_ms * 1e6)  # what was said late sounds as long
+        self._sounding[voice] = end
+        if self.length_ms > 0:
             heapq.heappush(self._ends, (end, voice))
 
     def tick(self, now_ns: int) -> int:

@@ -13,13 +13,15 @@ LOWEST, HIGHEST = 30.0, 11000.0  # Hz
 COMPRESSION = 30.0
 
 
-def band_weights(rate: int, bins: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Array]:
+def band_weights(
+    rate: int, bins: int, bands: int = BANDS, lowest: float = LOWEST, highest: float = HIGHEST
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], Array]:
     """Triangular bands, evenly spaced on a mel-like scale, at least one bin wide each.
 
-    Returns first bin (BANDS,), number of bins (BANDS,) and weights (BANDS, most bins); a band sums to 1.
+    Returns first bin (bands,), number of bins (bands,) and weights (bands, most bins); a band sums to 1.
     """
     scale = lambda f: np.log(1.0 + f / 300.0)  # noqa: E731 - the formula is the name
-    edges = 300.0 * np.expm1(np.linspace(scale(LOWEST), scale(min(HIGHEST, 0.49 * rate)), BANDS + 2))
+    edges = 300.0 * np.expm1(np.linspace(scale(lowest), scale(min(highest, 0.49 * rate)), bands + 2))
     frequency = np.arange(bins) * (rate / 2 / (bins - 1))
     rows = []
     for low, centre, high in zip(edges[:-2], edges[1:-1], edges[2:], strict=True):
@@ -31,7 +33,7 @@ def band_weights(rate: int, bins: int) -> tuple[npt.NDArray[np.int32], npt.NDArr
         rows.append(row / row.sum())
     first = np.array([np.flatnonzero(row)[0] for row in rows], np.int32)
     count = np.array([np.flatnonzero(row)[-1] - np.flatnonzero(row)[0] + 1 for row in rows], np.int32)
-    weights = np.zeros((BANDS, count.max()), np.float32)
+    weights = np.zeros((bands, count.max()), np.float32)
     for band, row in enumerate(rows):
         weights[band, : count[band]] = row[first[band] : first[band] + count[band]]
     return first, count, weights

@@ -1,0 +1,168 @@
+"""Triggers and notes: kernels against their definitions, notes of made-up sounds, the verb."""
+
+from __future__ import annotations
+
+import json
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from apps.cli import main
+from engine.errors import FollowspotError
+from engine.graph import Graph
+from engine.offline import collect, quanta
+from engine.plan import compile_graph
+from engine.runner import Runner
+from nodes.pitch.drum_notes import DrumNotes
+from nodes.pitch.f0 import _Correlation
+from nodes.pitch.mono_notes import MonoNotes, name_of
+from nodes.pitch.piano_kernels import take_apart
+from nodes.pitch.piano_notes import PianoNotes
+from nodes.pitch.tcn import Tcn, Weights
+
+RATE = 44100
+
+
+def notes_of(node, signal, rate=RATE):
+    """The last word on every note, by key, and all events."""
+    graph = Graph(rate=rate, quantum=128).add("node", node).connect("input", "node")
+    events = collect(Runner(compile_graph(graph), strict=True), quanta(signal, 128))
+    last = {event.key: event for event in events if event.kind == "note"}
+    return [last[key] for key in sorted(last)], events
+
+
+def test_network_is_a_stack_of_causal_convolutions():
+    rng = np.random.default_rng(3)
+    inputs, channels, layers, taps, span, outputs, frames = 5, 8, 3, 3, 2, 4, 40
+    draw = lambda *shape: rng.normal(0, 0.4, shape).astype(np.float32)  # noqa: E731
+    weights = Weights(
+        draw(channels, span * inputs), draw(channels), draw(channels, channels), draw(channels),
+        draw(layers, channels, taps * channels), draw(layers, channels), draw(layers, channels, channels),
+        draw(layers, channels), draw(outputs, channels), draw(outputs),
+    )  # fmt: skip
+    x = draw(frames, inputs)
+
+    def leaky(y):
+        return np.where(y > 0, y, 0.1 * y)
+
+    def past(y, dilation, count):
+        padded = np.concatenate([np.zeros(((count - 1) * dilation, y.shape[1])), y])
+        return np.concatenate([padded[k * dilation : k * dilation + len(y)] for k in range(count)], axis=1)
+
+    y = leaky(past(x, 1, span) @ weights.first.T + weights.first_bias)
+    y = leaky(y @ weights.mixing.T + weights.mixing_bias)
+    for k in range(layers):
+        z = leaky(past(y, 2**k, taps) @ weights.dilated[k].T + weights.dilated_bias[k])
+        y = y + z @ weights.point[k].T + weights.point_bias[k]
+    expected = leaky(y) @ weights.last.T + weights.last_bias
+    network = Tcn(weights, inputs)
+    for frame in range(frames):
+        network.newest[:] = x[frame]
+        np.testing.assert_allclose(network.step(), expected[frame], atol=2e-4)
+
+
+def test_square_difference_is_mcleods():
+    window = np.random.default_rng(0).normal(size=256).astype(np.float32)
+    found = _Correlation(256, 100).of(window)
+    x = window.astype(float)
+    for lag in (0, 1, 17, 100):
+        a, b = x[: 256 - lag], x[lag:]
+        assert found[lag] == pytest.approx(2 * (a @ b) / (a @ a + b @ b), abs=1e-4)
+
+
+def test_spectra_are_taken_apart_into_their_templates():
+    rng = np.random.default_rng(1)
+    templates = rng.random((6, 50)).astype(np.float32)
+    truth = np.array([0, 2, 0, 0.5, 0, 0], np.float32)
+    parts, model = np.full(6, 0.1, np.float32), np.zeros(50, np.float32)
+    take_apart(truth @ templates, templates, templates.sum(axis=1), 400, np.float32(0), parts, model)
+    np.testing.assert_allclose(parts, truth, atol=0.03)
+
+
+def strokes(rate=RATE):
+    """Four bursts of noise, half a second apart, over a quiet floor."""
+    rng = np.random.default_rng(0)
+    signal = 1e-4 * rng.standard_normal(int(2.5 * rate))
+    times = (0.3, 0.8, 1.3, 1.8)
+    for at in times:
+        start = int(at * rate)
+        signal[start : start + 9000] += 0.3 * rng.standard_normal(9000) * np.exp(-np.arange(9000) / 2000)
+    return signal.astype(np.float32), times
+
+
+@pytest.mark.parametrize("rate", [44100, 96000])
+def test_strokes_are_said_at_once_and_confirmed_soon(rate):
+    signal, times = strokes(rate)
+    notes, events = notes_of(DrumNotes(), signal, rate)
+    found = sorted({note.time / rate for note in notes})
+    assert len(found) == 4
+    np.testing.assert_allclose(found, times, atol=0.012)
+    first = [event for event in events if event.revision == 0 and not event.values["confirmed"]]
+    assert len(first) == 4 and all(event.emitted - event.time < 0.016 * rate for event in first)
+    assert all(note.values["confirmed"] and note.emitted - note.time < 0.04 * rate for note in notes)
+
+
+def test_silence_strikes_nothing():
+    for node in (DrumNotes(), MonoNotes(), PianoNotes()):
+        assert notes_of(node, np.zeros(RATE, np.float32))[1] == []
+
+
+def line(pitches, seconds=0.3, rate=RATE):
+    """A legato line: a tone with four partials whose pitch moves on without a pause."""
+    frequency = np.repeat([440 * 2 ** ((p - 69) / 12) for p in pitches], int(seconds * rate))
+    phase = 2 * np.pi * np.cumsum(frequency) / rate
+    return (0.1 * sum(np.sin(k * phase) / k for k in (1, 2, 3, 4))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("pitches", "late"), [([60, 62, 64, 60], 0.09), ([81, 83, 76], 0.09), ([40, 43, 36], 0.11)]
+)
+def test_a_legato_line_is_cut_where_its_pitch_moves(pitches, late):
+    notes, _ = notes_of(MonoNotes(), line(pitches))
+    assert [note.values["pitch"] for note in notes] == pitches
+    times = np.array([note.time for note in notes]) / RATE
+    np.testing.assert_allclose(times, 0.3 * np.arange(len(pitches)), atol=0.07)
+    said = np.array([note.emitted for note in notes]) / RATE
+    assert (said - 0.3 * np.arange(len(pitches)) < late).all()
+
+
+def test_the_bend_follows_the_pitch():
+    t = np.arange(RATE) / RATE
+    phase = 2 * np.pi * np.cumsum(440 * 2 ** (0.4 * np.sin(2 * np.pi * 2 * t) / 12)) / RATE
+    _, events = notes_of(MonoNotes(bend=True), 0.3 * np.sin(phase) + 0.1 * np.sin(2 * phase))
+    bends = [event.values["semitones"] for event in events if event.kind == "bend"]
+    assert max(bends) == pytest.approx(0.4, abs=0.12) and min(bends) == pytest.approx(-0.4, abs=0.12)
+
+
+def test_names_of_notes():
+    assert [name_of(p) for p in (21, 60, 70)] == ["A0", "C4", "A#4"]
+
+
+def test_the_verb_writes_notes_and_a_midi_file(tmp_path, capsys):
+    signal, times = strokes()
+    take, events, midi = tmp_path / "take.wav", tmp_path / "take.jsonl", tmp_path / "take.mid"
+    soundfile.write(take, np.stack([signal, 0 * signal], axis=1), RATE)  # one channel is dead
+    words = ["trigger", str(take), "--preset", "drums", "--events", str(events), "--midi", str(midi)]
+    assert main(words) == 0
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert {"kind", "time", "emitted", "pitch", "velocity", "label", "key"} <= set(lines[0])
+    assert sorted({row["time"] for row in lines}) == pytest.approx(times, abs=0.012)
+    struck = [message for message in mido.MidiFile(midi).tracks[0] if message.type == "note_on"]
+    assert len(struck) == len({row["key"] for row in lines})
+    assert "4 notes" in capsys.readouterr().err or len(struck) > 4
+
+
+def test_the_verb_says_what_it_lacks(tmp_path, capsys):
+    assert main(["trigger"]) == 2
+    assert main(["trigger", "--preset", "piano", "--learn", "kick"]) == 2
+    assert main(["trigger", "mic", "--midi", "x.mid"]) == 2
+    said = capsys.readouterr().err
+    assert "give a sound file" in said and "no drum of that name" in said and "--midi is for files" in said
+
+
+def test_two_channels_are_refused_in_words():
+    graph = Graph(channels=2).add("node", PianoNotes()).connect("input", "node")
+    with pytest.raises(FollowspotError, match="one channel"):
+        compile_graph(graph)
