@@ -176,6 +176,17 @@ def test_commands(tmp_path, files, capsys):
     assert "no such file" in capsys.readouterr().err
 
 
+def test_a_file_that_breaks_off_is_not_added(tmp_path, files, capfd):
+    (tmp_path / "half.wav").write_bytes(files[0].read_bytes()[:100_000])
+    folder = tmp_path / "lib"
+    command = ["library", "add", str(tmp_path / "half.wav"), str(files[1]), "--library", str(folder)]
+    assert main([*command, "--jobs", "1"]) == 2
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("followspot: ")]
+    assert len(lines) == 1
+    assert "half.wav" in lines[0] and "breaks off at" in lines[0] and "nothing of it was added" in lines[0]
+    assert ids(folder) == ["1.wav"]
+
+
 def test_a_kill_in_the_middle_of_an_add_loses_nothing(tmp_path, files):
     folder = tmp_path / "lib"
     add(folder, files[0])

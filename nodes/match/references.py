@@ -82,7 +82,11 @@ def analyse(path: Path) -> Reference:
         onsets = np.round(np.maximum(notes[:, 0], 0.0) * 1e3).astype(np.uint32)
         pitches = notes[:, 2].astype(np.uint8)
         return Reference(digest, kind, seconds, 0.0, frames, none, none, onsets, pitches)
-    return _analyse_sound(path, digest)
+    try:
+        return _analyse_sound(path, digest)
+    except FollowspotError as error:  # a stream would go on with what there is; a reference has to be whole
+        said = str(error).removeprefix("input ")
+        raise FollowspotError(said.replace("all before that was used", "nothing of it was added")) from None
 
 
 def _analyse_sound(path: Path, digest: str) -> Reference:
