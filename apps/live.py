@@ -26,6 +26,8 @@ _REDRAW = 0.04  # seconds
 
 def is_file(text: str) -> bool:
     """Whether --input names a file; otherwise it is `mic` or a part of a device's name."""
+    if text.startswith("silence:"):
+        return True
     return (
         "/" in text or Path(text).exists() or re.search(r"\.[a-z][a-z0-9]{1,4}\Z", text.lower()) is not None
     )

@@ -10,7 +10,7 @@ from time import perf_counter
 from tqdm import tqdm
 
 from apps.terminal import is_terminal, note
-from engine.audio.files import AudioFile
+from engine.audio.files import AudioFile, Silence, open_sound
 from engine.errors import FollowspotError
 from engine.events import Event
 from engine.offline import run_offline
@@ -19,9 +19,9 @@ from engine.preset import Preset
 from engine.runner import Runner
 
 
-def open_file(path: str, preset: Preset) -> AudioFile:
-    """An audio file as the preset wants its input."""
-    return AudioFile(path, preset.rate, preset.quantum, preset.channels)
+def open_file(path: str, preset: Preset) -> AudioFile | Silence:
+    """An audio file, or `silence:SECONDS`, as the preset wants its input."""
+    return open_sound(path, preset.rate, preset.quantum, preset.channels)
 
 
 def run_file(

@@ -10,7 +10,7 @@ import pytest
 from apps.cli import main
 from engine.errors import FollowspotError
 from nodes.follow.bands import COMPRESSION, FLUX_LAG, HOP, LONG, SHORT, Bands, Ear, midi_to_hz
-from nodes.follow.filter_kernels import EVIDENCE, FAST, LEFT, ORIGIN, RIGHT, SLOW, advance, place, read
+from nodes.follow.filter_kernels import EVIDENCE, FAST, LEFT, ORIGIN, RIGHT, SLOW, advance, place, read, wait
 from nodes.follow.made_up import QUARTER, made_up_notes, made_up_score, play
 from nodes.follow.reference import load_reference, note_powers
 from nodes.follow.relocate_kernels import best_cell, search_slice, turn_over
@@ -162,8 +162,12 @@ def mean_and_sd(grid, window):
     return total, (window[ORIGIN] + mean) * CELL, sd * CELL
 
 
+def belief():
+    return np.zeros((4, len(TEMPI), 1200), np.float32), np.zeros(5, np.int64), np.zeros(8)
+
+
 def test_the_belief_moves_by_its_tempo_and_keeps_its_mass():
-    grid, window, state = np.zeros((2, len(TEMPI), 1200), np.float32), np.zeros(5, np.int64), np.zeros(7)
+    grid, window, state = belief()
     place(grid, window, state, TEMPI, CELL, 3.0, 0.05, 1.0, 1e-3, 1.0)
     before, start, _ = mean_and_sd(grid, window)
     for _ in range(50):
@@ -174,7 +178,7 @@ def test_the_belief_moves_by_its_tempo_and_keeps_its_mass():
 
 
 def test_reading_gives_position_tempo_and_evidence():
-    grid, window, state = np.zeros((2, len(TEMPI), 1200), np.float32), np.zeros(5, np.int64), np.zeros(7)
+    grid, window, state = belief()
     place(grid, window, state, TEMPI, CELL, 3.0, 0.03, 1.0, 1e-3, 1.0)
     total, mean, _ = mean_and_sd(grid, window)
     assert read(grid, window, state, TEMPI, CELL, HOP / RATE, 0.1, 8.0, 1e-8, np.zeros(1200))
@@ -182,6 +186,24 @@ def test_reading_gives_position_tempo_and_evidence():
     assert state[1] == pytest.approx(1.0)
     assert state[EVIDENCE] == pytest.approx(np.log(total), abs=1e-4)
     assert mean_and_sd(grid, window)[0] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_who_comes_to_an_onset_may_wait_in_front_of_it():
+    grid, window, state = belief()
+    place(grid, window, state, TEMPI, CELL, 3.0, 0.02, 1.0, 1e-3, 1.0)
+    time, onset = np.array([3.1]), np.array([True])
+    for _ in range(20):
+        advance(grid, window, state, TEMPI, CELL, HOP / RATE, 1e-6, 0.0, 0.0)
+        wait(grid, window, TEMPI, CELL, HOP / RATE, time, onset, 0.4, 0.0, 0.1, 0.0)
+    total = grid[0].sum() + grid[2].sum() + grid[3].sum()
+    assert (grid[2].sum() + grid[3].sum()) / total == pytest.approx(0.4, abs=0.02)
+    assert {int(j) for j in np.flatnonzero((grid[2] + grid[3]).sum(axis=0))} == {
+        int(np.ceil(3.1 / CELL)) - 1 - window[ORIGIN]
+    }
+    assert grid[3].sum() > 0.5 * grid[2].sum()
+    for _ in range(200):
+        wait(grid, window, TEMPI, CELL, HOP / RATE, time, onset, 0.0, 0.1, 0.0, 0.1)
+    assert (grid[2].sum() + grid[3].sum()) / total < 1e-3
 
 
 def test_the_coarse_search_is_viterbi_with_jumps():

@@ -112,3 +112,37 @@ class AudioFile:
     def close(self) -> None:
         """Close without reading to the end."""
         self._file.close()
+
+
+class Silence:
+    """Nothing to hear for `seconds`: the clock of a graph that listens to something else (MIDI)."""
+
+    def __init__(
+        self, seconds: float, rate: int, quantum: int, channels: str | tuple[int, ...] = "mix"
+    ) -> None:
+        self.seconds = seconds
+        self.samples = round(seconds * rate)
+        self._block = np.zeros((1 if isinstance(channels, str) else len(channels), quantum), np.float32)
+
+    def blocks(self) -> Iterator[Block]:
+        """As many quanta as it takes."""
+        for _ in range(-(-self.samples // self._block.shape[1])):
+            self._block.fill(0.0)
+            yield self._block
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def open_sound(
+    path: str, rate: int, quantum: int, channels: str | tuple[int, ...] = "mix"
+) -> AudioFile | Silence:
+    """A sound file, or `silence:SECONDS`."""
+    what, _, seconds = path.partition(":")
+    if what != "silence":
+        return AudioFile(path, rate, quantum, channels)
+    try:
+        length = float(seconds)
+    except ValueError:
+        raise FollowspotError(f"input {path}: silence:SECONDS takes a number, as in silence:60") from None
+    return Silence(length, rate, quantum, channels)

@@ -17,7 +17,7 @@ import numpy as np
 from engine.audio import devices
 from engine.audio.callback import InputStream
 from engine.audio.door import Door
-from engine.audio.files import AudioFile
+from engine.audio.files import open_sound
 from engine.audio.ring import OVERFLOW
 from engine.clock import CaptureTime, Line, StreamClock
 from engine.errors import FollowspotError
@@ -138,8 +138,8 @@ class PacedInput:
 def paced_file(
     path: str, rate: int, quantum: int, channels: str | tuple[int, ...], resume: Line | None
 ) -> PacedInput:
-    """A sound file at the pace of real time."""
-    return PacedInput(AudioFile(path, rate, quantum, channels).blocks(), rate, quantum, resume)
+    """A sound file, or `silence:SECONDS`, at the pace of real time."""
+    return PacedInput(open_sound(path, rate, quantum, channels).blocks(), rate, quantum, resume)
 
 
 class DeviceInput:

@@ -3,6 +3,10 @@
 The belief is a forward filter like the bar-pointer model (Whiteley, Cemgil, Godsill 2006), with a line
 instead of a bar: cell (k, j) is tempo `tempi[k]` (seconds of the reference per second) and position
 (origin + j) * cell. Only the rectangle that holds mass is computed, so a frame costs what is uncertain.
+
+grid[0] is the belief in those that move, grid[1] scratch. grid[2] and grid[3] hold those that wait and those
+that have halted in front of an onset (rubato; a fermata, a breath, a page being turned): mass lies only in
+the last cell before an onset, in the row of the tempo to go on with.
 """
 
 from __future__ import annotations
@@ -13,8 +17,8 @@ from numba import njit
 # Belief.window, whole numbers: cell index of column 0, then the live rectangle.
 ORIGIN, LEFT, RIGHT, SLOW, FAST = range(5)
 # Belief.state: the estimate, tempo there, log of the slow mean of the tempo, distance and duration that mean
-# is made of (leaky sums), mass near the estimate, log of the evidence of this frame.
-POSITION, TEMPO, SLOW_LOG_TEMPO, DISTANCE, DURATION, MASS, EVIDENCE = range(7)
+# is made of (leaky sums), mass near the estimate, log of the evidence of this frame, share that waits.
+POSITION, TEMPO, SLOW_LOG_TEMPO, DISTANCE, DURATION, MASS, EVIDENCE, WAITING = range(8)
 
 
 @njit(nogil=True, cache=True)
@@ -41,11 +45,13 @@ def place(grid, window, state, tempi, cell, position, width, tempo, spread, sett
         weight = np.float32(np.exp(-0.5 * off * off))
         for j in range(left, right):
             grid[0, k, j] = weight * profile[j]
+            grid[2, k, j] = 0.0
+            grid[3, k, j] = 0.0
     window[LEFT], window[RIGHT], window[SLOW], window[FAST] = left, right, slow, fast
     state[POSITION], state[TEMPO] = position, tempo
     state[SLOW_LOG_TEMPO] = np.log(tempo)
     state[DISTANCE], state[DURATION] = tempo * settle, settle
-    state[MASS], state[EVIDENCE] = 0.0, 0.0
+    state[MASS], state[EVIDENCE], state[WAITING] = 0.0, 0.0, 0.0
 
 
 @njit(nogil=True, cache=True)
@@ -55,18 +61,19 @@ def recentre(grid, window, state, cell):  # type: ignore[no-untyped-def]
     off = int(np.round(state[POSITION] / cell)) - window[ORIGIN] - columns // 3
     if abs(off) <= 64:
         return
-    belief = grid[0]
-    for k in range(rows):
-        if off > 0:
-            for j in range(columns - off):
-                belief[k, j] = belief[k, j + off]
-            for j in range(max(0, columns - off), columns):
-                belief[k, j] = 0.0
-        else:
-            for j in range(columns - 1, -off - 1, -1):
-                belief[k, j] = belief[k, j + off]
-            for j in range(min(-off, columns)):
-                belief[k, j] = 0.0
+    for layer in (0, 2, 3):
+        belief = grid[layer]
+        for k in range(rows):
+            if off > 0:
+                for j in range(columns - off):
+                    belief[k, j] = belief[k, j + off]
+                for j in range(max(0, columns - off), columns):
+                    belief[k, j] = 0.0
+            else:
+                for j in range(columns - 1, -off - 1, -1):
+                    belief[k, j] = belief[k, j + off]
+                for j in range(min(-off, columns)):
+                    belief[k, j] = 0.0
     window[ORIGIN] += off
     window[LEFT] = min(max(window[LEFT] - off, 0), columns - 1)
     window[RIGHT] = max(min(window[RIGHT] - off, columns), window[LEFT] + 1)
@@ -127,7 +134,53 @@ def advance(grid, window, state, tempi, cell, seconds, walk, pull, jitter):  # t
             after = belief[k, j + 1] if j + 1 < far else np.float32(0.0)
             belief[k, j] = keep * now + side * (last + after)
             last = now
+    for k in range(low, high):
+        fresh = left if k < slow or k >= fast else right
+        for j in range(fresh, far):
+            grid[2, k, j] = 0.0
+            grid[3, k, j] = 0.0
     window[RIGHT], window[SLOW], window[FAST] = far, low, high
+
+
+@njit(nogil=True, cache=True)
+def wait(grid, window, tempi, cell, seconds, time, is_onset, enter, leave, linger, resume):  # type: ignore[no-untyped-def]
+    """Stop some of what has just come to an onset in front of it, and let some that waits go on.
+
+    enter : chance to wait at an onset; leave : chance per frame to play it then; linger : chance per frame of
+    waiting to halt; resume : chance per frame to end that.
+    """
+    moving, waiting, halted = grid[0], grid[2], grid[3]
+    left, right = window[LEFT], window[RIGHT]
+    slow, fast = window[SLOW], window[FAST]
+    origin = window[ORIGIN]
+    share = np.float32(enter)
+    go = np.float32(leave)
+    begin = np.searchsorted(time, (origin + left) * cell)
+    last = np.searchsorted(time, (origin + right) * cell)
+    for e in range(begin, last):
+        if not is_onset[e]:
+            continue
+        a = int(np.ceil(time[e] / cell)) - origin
+        if a <= left or a >= right:
+            continue
+        for k in range(slow, fast):
+            step = tempi[k] * seconds / cell
+            whole = int(np.floor(step))
+            held = np.float32(0.0)
+            for j in range(a, min(a + whole, right)):
+                part = share * moving[k, j]
+                moving[k, j] -= part
+                held += part
+            if a + whole < right:
+                part = share * np.float32(step - whole) * moving[k, a + whole]
+                moving[k, a + whole] -= part
+                held += part
+            gone = go * waiting[k, a - 1]
+            slower = np.float32(linger) * waiting[k, a - 1]
+            late = np.float32(resume) * halted[k, a - 1]
+            waiting[k, a - 1] += held - gone - slower
+            halted[k, a - 1] += slower - late
+            moving[k, a] += gone + late
 
 
 @njit(nogil=True, cache=True)
@@ -149,6 +202,7 @@ def weigh(  # type: ignore[no-untyped-def]
     sharpness,
     floor,
     tolerance,
+    miss,
     pitch_weight,
     pitch_delay,
     column,
@@ -158,10 +212,10 @@ def weigh(  # type: ignore[no-untyped-def]
     Onsets: the flux is a template times `response[lag]` (frames since the note) plus an error whose power
     grows with what is heard and expected; the log-likelihood is
     -sharpness * |flux - expected|^2 / (floor + tolerance / 2 * (|flux|^2 + |expected|^2)), less the same for
-    nothing expected.
+    nothing expected, but at least `miss`.
     Pitches: exp(pitch_weight * (cosine - 1)), heard `pitch_delay` seconds late.
     """
-    belief = grid[0]
+    belief, waiting, halted = grid[0], grid[2], grid[3]
     left, right = window[LEFT], window[RIGHT]
     slow, fast = window[SLOW], window[FAST]
     origin = window[ORIGIN]
@@ -195,6 +249,8 @@ def weigh(  # type: ignore[no-untyped-def]
     for k in range(slow, fast):
         for j in range(left, right):
             belief[k, j] *= column[j]
+            waiting[k, j] *= column[j]
+            halted[k, j] *= column[j]
     nothing = -sharpness * heard / (floor + 0.5 * tolerance * heard)
     lags = response.shape[0]
     first = max(np.searchsorted(time, begin - tempi[fast - 1] * seconds * lags), 0)
@@ -209,7 +265,7 @@ def weigh(  # type: ignore[no-untyped-def]
             expected = scale * scale * power_of[e]
             error = heard - 2.0 * scale * common + expected
             gain = -sharpness * error / (floor + 0.5 * tolerance * (heard + expected)) - nothing
-            factor = np.float32(np.exp(min(max(gain, -20.0), 20.0)))
+            factor = np.float32(np.exp(min(max(gain, miss), 20.0)))
             for k in range(slow, fast):
                 width = tempi[k] * seconds
                 a = max(int(np.ceil((time[e] + width * lag) / cell)) - origin, left)
@@ -225,14 +281,16 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
     reach : seconds either side of the mode that are averaged; memory : seconds of the slow tempo mean;
     prune : mass below which an edge row or column is dropped. False: nothing is left of the belief.
     """
-    belief = grid[0]
+    belief, waiting, halted = grid[0], grid[2], grid[3]
     left, right = window[LEFT], window[RIGHT]
     slow, fast = window[SLOW], window[FAST]
+    stopped = 0.0
     for j in range(left, right):
         column[j] = 0.0
     for k in range(slow, fast):
         for j in range(left, right):
-            column[j] += belief[k, j]
+            column[j] += belief[k, j] + waiting[k, j] + halted[k, j]
+            stopped += waiting[k, j] + halted[k, j]
     total = 0.0
     for j in range(left, right):
         total += column[j]
@@ -261,12 +319,13 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
     earlier = state[POSITION]
     state[POSITION] = (window[ORIGIN] + moment / mass) * cell
     state[MASS] = mass / total
+    state[WAITING] = stopped / total
     weight = 1e-300
     moment = 0.0
     for k in range(slow, fast):
         part = 0.0
         for j in range(low, high):
-            part += belief[k, j]
+            part += belief[k, j] + waiting[k, j] + halted[k, j]
         weight += part
         moment += part * np.log(tempi[k])
     state[TEMPO] = np.exp(moment / weight)
@@ -276,7 +335,7 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
     moved = state[POSITION] - earlier
     if abs(moved) < 1.0:
         state[DISTANCE] = keep * state[DISTANCE] + moved
-        state[DURATION] = keep * state[DURATION] + seconds
+        state[DURATION] = keep * state[DURATION] + seconds * (1.0 - state[WAITING])
         ratio = max(state[DISTANCE], 1e-3) / state[DURATION]
         state[SLOW_LOG_TEMPO] = np.log(min(max(ratio, tempi[0]), tempi[-1]))
     least = prune * total
@@ -287,14 +346,14 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
     while slow < fast - 1:
         part = 0.0
         for j in range(left, right):
-            part += belief[slow, j]
+            part += belief[slow, j] + waiting[slow, j] + halted[slow, j]
         if part >= least:
             break
         slow += 1
     while fast > slow + 1:
         part = 0.0
         for j in range(left, right):
-            part += belief[fast - 1, j]
+            part += belief[fast - 1, j] + waiting[fast - 1, j] + halted[fast - 1, j]
         if part >= least:
             break
         fast -= 1
@@ -302,5 +361,7 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
     for k in range(slow, fast):
         for j in range(left, right):
             belief[k, j] *= inverse
+            waiting[k, j] *= inverse
+            halted[k, j] *= inverse
     window[LEFT], window[RIGHT], window[SLOW], window[FAST] = left, right, slow, fast
     return True

@@ -56,3 +56,12 @@ def made_up_notes(tempo: float = 1.0, start: float = 0.0) -> npt.NDArray[np.floa
     melody = [(start + i * QUARTER / tempo, p) for i, p in enumerate(MELODY)]
     bass = [(start + i * 4 * QUARTER / tempo, p) for i, p in enumerate(BASS)]
     return np.array(sorted(melody + bass))
+
+
+def made_up_cues() -> Path:
+    """Path of a cue list for the made-up score."""
+    path = Path(tempfile.gettempdir()) / "followspot-made-up-cues.toml"
+    temporary = path.with_suffix(f".{id(path)}.part")
+    temporary.write_text('[[cue]]\nname = "lights"\nbeat = 8.0\nnote = 60\n')
+    temporary.replace(path)
+    return path

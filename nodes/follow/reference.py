@@ -59,14 +59,6 @@ class Reference:
         """Memory of the templates."""
         return self.flux.nbytes + self.pitches.nbytes + self.coarse.nbytes
 
-    def beat_at(self, seconds: float) -> float:
-        """Beat of the score; for a recording the seconds themselves."""
-        return self.score.beat_at(seconds) if self.score else seconds
-
-    def bar_at(self, beat: float) -> int:
-        """Printed bar; 0 for a recording."""
-        return self.score.bar_at(beat) if self.score else 0
-
 
 def load_reference(path: str | Path, bands: Bands) -> Reference:
     """A score or a recording, told apart by the suffix."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-STEPS = 7
+STEPS = 16
 LOWEST_PITCH = 33  # MIDI pitch of the first pitch band
 MIDDLE_C = 60
 
@@ -72,7 +72,9 @@ def best_cell(scores, low, high, price):  # type: ignore[no-untyped-def]
     return cell, outside, inside
 
 
-def step_prices(cells_per_tick: float, stiffness: float) -> np.ndarray:
-    """Price of each step against the steady one, in the logarithm of the tempo."""
-    steps = np.maximum(np.arange(STEPS), 0.5)
-    return (stiffness * np.log(steps / cells_per_tick) ** 2).astype(np.float32)
+@njit(nogil=True, cache=True)
+def step_prices(prices, cells_per_tick, stiffness):  # type: ignore[no-untyped-def]
+    """Price of each step against the steady one of `cells_per_tick`, in the logarithm of the tempo."""
+    for step in range(prices.shape[0]):
+        off = np.log(max(step, 0.5) / cells_per_tick)
+        prices[step] = stiffness * off * off

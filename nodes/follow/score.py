@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,10 @@ class Score:
     ----------
     onset, end : seconds at the notated tempo (120 quarters a minute where none is written).
     pitch : MIDI pitch.
-    knots : (seconds, beat) pairs between which musical time is linear. A beat is the denominator of
-        the time signature; beat 0 is the first full bar, a pick-up is negative.
+    knots : (seconds, beat) pairs between which musical time is linear. A beat is a quarter note of the
+        unfolded score, counted from its start (the pick-up's, if there is one).
     bars : (beat at which the bar starts, printed number of the bar) in playing order.
+    marks : (beat, text) of rehearsal letters and other words above the score, markers of a MIDI file.
     ids : name of each note in the file, the same whenever a repeat is played; "" where it has none.
     """
 
@@ -41,6 +43,7 @@ class Score:
     knots: Floats
     bars: Floats
     ids: tuple[str, ...] = ()
+    marks: tuple[tuple[float, str], ...] = ()
 
     def beat_at(self, seconds: float) -> float:
         """Beat at a time of the score."""
@@ -67,6 +70,12 @@ def load_score(path: str | Path) -> Score:
     path = Path(path)
     if not path.is_file():
         raise FollowspotError(f"score {path}: there is no such file; check the path")
+    return _load(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, _changed: int) -> Score:
+    """Read once, however many nodes ask."""
     try:
         score = _load_midi(path) if path.suffix.lower() in {".mid", ".midi"} else _load_engraved(path)
     except FollowspotError:
@@ -93,6 +102,7 @@ def _load_midi(path: Path) -> Score:
     clock: list[tuple[int, float]] = [(0, 0.0)]
     notes: list[tuple[float, float, int, str]] = []
     sounding: dict[tuple[int, int], list[float]] = {}
+    marks: list[tuple[float, str]] = []
     for message in mido.merge_tracks(file.tracks):
         if message.time:
             tick += message.time
@@ -100,6 +110,8 @@ def _load_midi(path: Path) -> Score:
         if message.type == "set_tempo":
             tempo = message.tempo
             clock.append((tick, seconds))
+        elif message.type in {"marker", "cue_marker"}:
+            marks.append((tick / per_quarter, message.text))
         elif message.type == "time_signature":
             signatures.append((tick, message.numerator, message.denominator))
         elif message.type in {"note_on", "note_off"} and message.channel != 9:
@@ -111,38 +123,21 @@ def _load_midi(path: Path) -> Score:
     clock.append((tick + per_quarter, seconds + mido.tick2second(per_quarter, per_quarter, tempo)))
     if not signatures or signatures[0][0] > 0:
         signatures.insert(0, (0, 4, 4))
-    beats = _BeatsOfTicks(signatures, per_quarter)
-    # One knot where the tempo or the time signature changes.
-    ticks = sorted({t for t, _ in clock} | {t for t, _, _ in signatures if t <= tick})
-    times = np.interp(ticks, [t for t, _ in clock], [s for _, s in clock])
-    knots = np.array([(s, beats.beat(t)) for t, s in zip(ticks, times, strict=True)])
-    return _score(notes, knots, np.array(beats.bars(tick), np.float64))
+    knots = np.array([(s, t / per_quarter) for t, s in clock])
+    return _score(notes, knots, _bars_of_ticks(signatures, per_quarter, tick), marks)
 
 
-class _BeatsOfTicks:
-    """Beats and bars of MIDI ticks under changing time signatures."""
-
-    def __init__(self, signatures: list[tuple[int, int, int]], per_quarter: int) -> None:
-        self._rows: list[
-            tuple[int, float, float, int]
-        ] = []  # tick, beat there, ticks per beat, beats per bar
-        for tick, numerator, denominator in signatures:
-            at = self.beat(tick) if self._rows else 0.0
-            if self._rows and self._rows[-1][0] == tick:
-                self._rows.pop()
-            self._rows.append((tick, at, per_quarter * 4 / denominator, numerator))
-
-    def beat(self, tick: int) -> float:
-        row = next(row for row in reversed(self._rows) if row[0] <= tick or row is self._rows[0])
-        return row[1] + (tick - row[0]) / row[2]
-
-    def bars(self, last_tick: int) -> list[tuple[float, int]]:
-        found: list[tuple[float, int]] = []
-        ends = [row[1] for row in self._rows[1:]] + [self.beat(last_tick) + 1e-6]
-        for row, end in zip(self._rows, ends, strict=True):
-            for beat in np.arange(row[1], end - 1e-9, row[3]):
-                found.append((float(beat), len(found) + 1))
-        return found or [(0.0, 1)]
+def _bars_of_ticks(signatures: list[tuple[int, int, int]], per_quarter: int, last_tick: int) -> Floats:
+    """(quarter at which a bar starts, its number) under changing time signatures."""
+    last = {tick: 4.0 * numerator / denominator for tick, numerator, denominator in signatures}
+    starts = [tick / per_quarter for tick in last]
+    stops = [*starts[1:], last_tick / per_quarter + 1e-6]
+    bars = [
+        quarter
+        for start, stop, length in zip(starts, stops, last.values(), strict=True)
+        for quarter in np.arange(start, stop - 1e-9, length)
+    ]
+    return np.array([(quarter, k + 1) for k, quarter in enumerate(bars or [0.0])], np.float64)
 
 
 def _load_engraved(path: Path) -> Score:
@@ -161,29 +156,29 @@ def _load_engraved(path: Path) -> Score:
         part = partitura.score.merge_parts(parts) if len(parts) > 1 else parts[0]
         part = partitura.score.unfold_part_maximal(part)
         array = part.note_array()
-        beat_map, quarter_map = part.beat_map, part.quarter_map
+        quarter_map = part.quarter_map
         tempi = [
             (float(quarter_map(t.start.t)), float(_qpm(t))) for t in part.iter_all(partitura.score.Tempo)
         ]
-        bars = [(float(beat_map(m.start.t)), _number(m)) for m in part.iter_all(partitura.score.Measure)]
-        signs = [int(t.start.t) for t in part.iter_all(partitura.score.TimeSignature)]
-        last = int(part.last_point.t)
-        ticks = sorted({int(part.first_point.t), last, *signs})
-        quarters = np.unique([*[float(quarter_map(t)) for t in ticks], *[q for q, _ in tempi]])
-        beat_of_quarter = np.interp(
-            quarters,
-            [float(quarter_map(t)) for t in ticks],
-            [float(beat_map(t)) for t in ticks],
-        )
+        zero = float(quarter_map(part.first_point.t))
+        end = float(quarter_map(part.last_point.t))
+        bars = [
+            (float(quarter_map(m.start.t)) - zero, _number(m)) for m in part.iter_all(partitura.score.Measure)
+        ]
+        marks = [
+            (float(quarter_map(word.start.t)) - zero, str(word.text))
+            for word in part.iter_all(partitura.score.Words)
+        ]
     if not tempi:
-        tempi = [(quarters[0], DEFAULT_QPM)]
-    clock = _Clock(sorted(tempi), float(quarters[0]))
+        tempi = [(zero, DEFAULT_QPM)]
+    clock = _Clock(sorted(tempi), zero)
     start = clock(array["onset_quarter"])
     stop = clock(array["onset_quarter"] + array["duration_quarter"])
     ids = [_printed(str(id)) for id in array["id"]]
     notes = list(zip(start, stop, array["pitch"], ids, strict=True))
-    knots = np.stack([clock(quarters), beat_of_quarter], 1)
-    return _score(notes, knots, np.array(bars or [(0.0, 1)], np.float64))
+    quarters = np.unique([zero, max(end, zero + 1.0), *[q for q, _ in tempi]])
+    knots = np.stack([clock(quarters), quarters - zero], 1)
+    return _score(notes, knots, np.array(bars or [(0.0, 1)], np.float64), marks)
 
 
 class _Clock:
@@ -221,7 +216,12 @@ def _number(measure: object) -> int:
     return int(name) if name.isdigit() else int(getattr(measure, "number", 0) or 0)
 
 
-def _score(notes: list[tuple[float, float, int, str]], knots: Floats, bars: Floats) -> Score:
+def _score(
+    notes: list[tuple[float, float, int, str]],
+    knots: Floats,
+    bars: Floats,
+    marks: list[tuple[float, str]],
+) -> Score:
     notes = sorted(notes)
     array = np.array([note[:3] for note in notes], np.float64).reshape(-1, 3)
     keep = np.concatenate([[True], np.diff(knots[:, 0]) > 1e-9]) if len(knots) else np.zeros(0, bool)
@@ -232,4 +232,5 @@ def _score(notes: list[tuple[float, float, int, str]], knots: Floats, bars: Floa
         knots[keep],
         bars,
         tuple(note[3] for note in notes),
+        tuple(marks),
     )

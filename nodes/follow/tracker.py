@@ -22,34 +22,42 @@ from nodes.follow.filter_kernels import (
     place,
     read,
     recentre,
+    wait,
     weigh,
 )
 from nodes.follow.reference import COARSE_BANDS, COARSE_STEP, Reference
-from nodes.follow.relocate_kernels import add_folded, best_cell, search_slice, step_prices, turn_over
+from nodes.follow.relocate_kernels import STEPS, add_folded, best_cell, search_slice, step_prices, turn_over
 
 Array = npt.NDArray[Any]
 
 CELL = 0.005  # s of the reference
 COLUMNS = 1200
-TEMPI = np.exp(np.arange(-18, 19) * 0.08)  # seconds of the reference per second: 0.24 to 4.2
+TEMPI = np.exp(np.arange(-20, 28) * 0.08)  # seconds of the reference per second: 0.2 to 8.7
 #: Expected flux by frames since the note: mean response of the ear to isolated notes of sampled pianos.
 RESPONSE = np.array([0.02, 0.15, 0.65, 1.0, 0.95, 0.48, 0.18, 0.1])
 
 SHARPNESS, FLOOR, TOLERANCE = 0.7, 16.0, 0.3
-PITCH_WEIGHT, PITCH_DELAY = 2.0, 0.07
+PITCH_WEIGHT, PITCH_DELAY = 1.0, 0.07
 WALK, PULL, JITTER, MEMORY = 0.07, 1.5, 0.2, 8.0
 REACH, PRUNE = 0.1, 1e-8
+MISS = -3.0  # least log-likelihood per frame of an onset that is expected and not heard
+#: Chance to wait in front of an onset, and per frame to play it then; chance per frame of waiting to halt
+#: (a fermata), and to end that.
+ENTER, LEAVE, LINGER, RESUME = 0.3, 0.18, 0.003, 0.01
 START_WIDTH, START_SPREAD = 0.03, 0.5
 
 TICK = 16  # frames per tick of the coarse search
 JUMP, COSINE_WEIGHT, STIFFNESS = 4.0, 6.0, 1.0
 TRIAL_SECONDS, LEAST_TRIAL = 2.5, 0.7
+#: Mean log-evidence per frame of about the last second below which somewhere near by is tried; how widely
+#: (seconds of the performance), and by how many nats it must be better.
+DOUBT, NEAR_WIDTH, NEAR_ADVANTAGE = -0.22, 1.0, 12.0
 #: Nats of evidence by which another place must explain the same sound better, times the root of the seconds
 #: tried. Right places gain 30 to 90 in 0.8 s, wrong ones hardly ever more than 12.
 ADVANTAGE = 36.0
-#: Mean log-evidence per frame below which nothing explains the sound: the right piece mostly keeps
-#: above -0.5, a wrong one between -1 and -0.6.
-LOST, FOUND = -0.62, -0.5
+#: Mean log-evidence per frame below which nothing explains the sound: in 25 s of seven pieces the right one
+#: kept above -0.22, a wrong one below -0.23 for 95 % of the time.
+LOST, FOUND = -0.27, -0.2
 QUALITY_SECONDS = 5.0
 FAINT = 3e-4  # power relative to the level below which pitch says little
 DISTANCE_PRICE = 0.01  # score per second of distance from here, to choose the nearest of equal places
@@ -62,9 +70,9 @@ class Filter:
     """One belief over position and tempo."""
 
     def __init__(self) -> None:
-        self.grid = np.zeros((2, len(TEMPI), COLUMNS), np.float32)
+        self.grid = np.zeros((4, len(TEMPI), COLUMNS), np.float32)
         self.window = np.zeros(5, np.int64)
-        self.state = np.zeros(7)
+        self.state = np.zeros(8)
         self._column = np.zeros(COLUMNS)
 
     def place(self, position: float, width: float, tempo: float, spread: float, settle: float = 4.0) -> None:
@@ -74,14 +82,53 @@ class Filter:
     def step(self, reference: Reference, seconds: float, flux: Array, pitches: Array, clarity: float) -> bool:
         """One frame; `clarity`: weight of its pitches, 0 to 1. False: the belief has vanished."""
         grid, window, state, column = self.grid, self.window, self.state, self._column
+        time, is_onset = reference.time, reference.is_onset
         recentre(grid, window, state, CELL)
         advance(grid, window, state, TEMPI, CELL, seconds, WALK, PULL, JITTER)
+        wait(
+            grid,
+            window,
+            TEMPI,
+            CELL,
+            seconds,
+            reference.time,
+            reference.is_onset,
+            ENTER,
+            LEAVE,
+            LINGER,
+            RESUME,
+        )
         weigh(
             grid, window, state, TEMPI, CELL, seconds,
-            reference.time, reference.is_onset, reference.flux, reference.flux_power, reference.pitches,
-            RESPONSE, flux, pitches, SHARPNESS, FLOOR, TOLERANCE, PITCH_WEIGHT * clarity, PITCH_DELAY, column,
+            time, is_onset, reference.flux, reference.flux_power, reference.pitches, RESPONSE, flux, pitches,
+            SHARPNESS, FLOOR, TOLERANCE, MISS, PITCH_WEIGHT * clarity, PITCH_DELAY, column,
         )  # fmt: skip
         return bool(read(grid, window, state, TEMPI, CELL, seconds, REACH, MEMORY, PRUNE, column))
+
+
+class Trial:
+    """A second opinion: a filter started elsewhere, and by how much it has explained the sound better."""
+
+    def __init__(self) -> None:
+        self.filter = Filter()
+        self.running = False
+        self.time = 0.0
+        self.lead = 0.0
+
+    def start(self, position: float, width: float, tempo: float) -> None:
+        """From `position` (seconds of the reference) give or take `width`, at about `tempo`."""
+        self.filter.place(position, width, tempo, 0.3)
+        self.running, self.time, self.lead = True, 0.0, 0.0
+
+    def step(
+        self, reference: Reference, seconds: float, heard: tuple[Array, Array, float], main: float
+    ) -> None:
+        """One frame of what is heard; `main`: evidence of the filter in charge."""
+        alive = self.filter.step(reference, seconds, *heard)
+        self.time += seconds
+        if heard[2] > 0.3:
+            self.lead += self.filter.state[EVIDENCE] - main
+        self.running = alive and self.time < TRIAL_SECONDS and self.lead > -15.0
 
 
 class Tracker:
@@ -90,12 +137,13 @@ class Tracker:
     def __init__(self, reference: Reference, rate: int) -> None:
         self.reference = reference
         self.seconds = HOP / rate
-        self._main, self._trial = Filter(), Filter()
+        self._main, self._near, self._far = Filter(), Trial(), Trial()
         cells = len(reference.coarse)
         self._scores = np.zeros((2, cells), np.float32)
         self._best = np.zeros(2)
         self._heard = np.zeros(COARSE_BANDS, np.float32)
         self._query = np.zeros(COARSE_BANDS, np.float32)
+        self._prices = np.zeros(STEPS, np.float32)
         self._banned = np.zeros(2)
         self._ban_left = np.zeros(2)
         self._slice = -(-cells // TICK)
@@ -109,11 +157,10 @@ class Tracker:
         self.confidence = 0.0
         self.quality = 0.0
         self.jumps = 0
-        self._tried = False
+        self._near.running = self._far.running = False
         self._frame = 0
         self._silent = 0.0
-        self._trial_time = 0.0
-        self._lead = 0.0
+        self._recent = 0.0
         self._rest = 0.0
         self._offset = 0.0
         self._banned[:] = 0.0
@@ -124,7 +171,7 @@ class Tracker:
         self._best[0], self._best[1] = 0.0, -1e30
         self._heard[...] = 0.0
         self._query[...] = 0.0
-        self._prices = step_prices(TICK * self.seconds / COARSE_STEP, STIFFNESS)
+        step_prices(self._prices, TICK * self.seconds / COARSE_STEP, STIFFNESS)
 
     def step(self, flux: Array, pitches: Array, power: float, level: float) -> None:
         """One frame: onset flux, compressed pitch spectrum, its power and the running level of powers."""
@@ -141,35 +188,45 @@ class Tracker:
             self._follow(flux, pitches, power / (power + FAINT * level))
         self._judge()
 
+    @property
+    def slow_tempo(self) -> float:
+        """Seconds of the reference per second over the last MEMORY seconds."""
+        return float(np.exp(self._main.state[SLOW_LOG_TEMPO]))
+
     def _follow(self, flux: Array, pitches: Array, clarity: float) -> None:
-        main, trial = self._main, self._trial
+        main, near, far = self._main, self._near, self._far
         alive = main.step(self.reference, self.seconds, flux, pitches, clarity)
         if not alive:
-            main.place(float(main.state[POSITION]), 0.5, float(np.exp(main.state[SLOW_LOG_TEMPO])), 0.5)
-        if self._tried:
-            ok = trial.step(self.reference, self.seconds, flux, pitches, clarity)
-            self._trial_time += self.seconds
-            if clarity > 0.3:
-                self._lead += trial.state[EVIDENCE] - main.state[EVIDENCE]
-            if self._trial_time > LEAST_TRIAL and self._lead > ADVANTAGE * self._trial_time**0.5:
-                self._main, self._trial = trial, main
-                self._tried = False
-                self._rest = 1.0
-                self._ban_left[:] = 0.0
+            main.place(float(main.state[POSITION]), 0.5, self.slow_tempo, 0.5)
+        evidence = float(main.state[EVIDENCE])
+        heard = (flux, pitches, clarity)
+        if near.running:
+            near.step(self.reference, self.seconds, heard, evidence)
+            if near.running and near.time > LEAST_TRIAL and near.lead > NEAR_ADVANTAGE:
+                self._take_over(near)
+        if far.running:
+            far.step(self.reference, self.seconds, heard, evidence)
+            hopeless = far.time > PATIENCE and far.lead < HOPELESS
+            beaten = near.running and near.lead > far.lead
+            if far.time > LEAST_TRIAL and far.lead > ADVANTAGE * far.time**0.5 and not beaten:
+                self._take_over(far)
                 self.jumps += 1
-            elif (
-                not ok
-                or self._trial_time > TRIAL_SECONDS
-                or (self._trial_time > PATIENCE and self._lead < HOPELESS)
-                or self._lead < -15.0
-            ):
-                self._tried = False
+            elif not far.running or hopeless:
+                far.running = False
                 self._banned[:] = self._banned[1], self._offset
                 self._ban_left[:] = self._ban_left[1], BAN_SECONDS
         state = self._main.state
         self.position, self.tempo = float(state[POSITION]), float(state[TEMPO])
-        share = self.seconds / QUALITY_SECONDS
-        self.quality += (state[EVIDENCE] - self.quality) * share
+        self.quality += (state[EVIDENCE] - self.quality) * self.seconds / QUALITY_SECONDS
+        self._recent += (state[EVIDENCE] - self._recent) * self.seconds
+
+    def _take_over(self, trial: Trial) -> None:
+        """What was on trial is in charge from now on."""
+        self._main, trial.filter = trial.filter, self._main
+        self._near.running = self._far.running = False
+        self._rest = 1.0
+        self._recent = 0.0
+        self._ban_left[:] = 0.0
 
     def _search(self, pitches: Array) -> None:
         """A slice of the coarse search; at the end of a tick, perhaps a trial elsewhere."""
@@ -187,26 +244,30 @@ class Tracker:
             np.divide(self._heard, max(length, 1e-9), out=self._query)
             self._heard[...] = 0.0
             self._consider()
+            step_prices(self._prices, TICK * self.seconds * self.slow_tempo / COARSE_STEP, STIFFNESS)
 
     def _consider(self) -> None:
+        """Whether to try another place, far or near."""
         self._rest = max(0.0, self._rest - TICK * self.seconds)
         self._ban_left -= TICK * self.seconds
-        if self._tried or self._rest > 0.0:
+        if self._rest > 0.0:
             return
-        here = (self._main.state[POSITION] - self.reference.time[0]) / COARSE_STEP
+        tempo = self.slow_tempo
+        position = float(self._main.state[POSITION])
+        if not self._near.running and self._recent < DOUBT:
+            self._near.start(position, NEAR_WIDTH * tempo, tempo)
+        if self._far.running:
+            return
+        here = (position - self.reference.time[0]) / COARSE_STEP
         cell, outside, inside = best_cell(
             self._scores, int(here) - 12, int(here) + 13, DISTANCE_PRICE * COARSE_STEP
         )
         if cell >= 0 and outside > inside and not self._is_banned(cell - here):
             # The search looks back over a tick that ended a tick ago.
-            tempo = float(np.exp(self._main.state[SLOW_LOG_TEMPO]))
             ahead = 1.5 * TICK * self.seconds * tempo
             where = self.reference.time[0] + (cell + 0.5) * COARSE_STEP + ahead
-            self._trial.place(float(where), 0.25, tempo, 0.3)
-            self._tried = True
+            self._far.start(float(where), 0.25, tempo)
             self._offset = cell - here
-            self._trial_time = 0.0
-            self._lead = 0.0
 
     def pass_over(self, seconds: float) -> None:
         """Samples were lost: the performer is taken to have gone on at the same tempo, less surely."""
@@ -214,7 +275,7 @@ class Tracker:
             self.position += self.tempo * seconds
             tempo = max(self.tempo, float(TEMPI[0]))
             self._main.place(self.position, 0.05 + 0.1 * seconds, tempo, 0.2)
-            self._tried = False
+            self._near.running = self._far.running = False
 
     def _is_banned(self, offset: float) -> bool:
         """Whether the place so many cells from here has just lost a trial."""

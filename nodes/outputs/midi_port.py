@@ -115,3 +115,23 @@ def open_inputs(name: str) -> list[rtmidi.MidiIn]:
             opened.append(client)
         probe.delete()
     return opened
+
+
+def open_input(port: str, name: str) -> rtmidi.MidiIn:
+    """The first MIDI input port with `port` in its name; FollowspotError lists those there are."""
+    listing: list[str] = []
+    running = False
+    for client in _clients(rtmidi.MidiIn, name):
+        running = True
+        for index, found in enumerate(client.get_ports()):
+            if port.lower() in found.lower():
+                client.open_port(index, name)
+                return client
+            listing.append(found)
+        client.delete()
+    if not running:
+        raise FollowspotError(
+            "no MIDI system runs here: start JACK, or load ALSA's sequencer (modprobe snd-seq)"
+        )
+    there = "there are: " + ", ".join(repr(found) for found in listing) if listing else "there are none"
+    raise FollowspotError(f"there is no MIDI input with {port!r} in its name; {there}")
