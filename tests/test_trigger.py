@@ -117,13 +117,13 @@ def line(pitches, seconds=0.3, rate=RATE):
 
 
 @pytest.mark.parametrize(
-    ("pitches", "late"), [([60, 62, 64, 60], 0.09), ([81, 83, 76], 0.09), ([40, 43, 36], 0.11)]
+    ("pitches", "late"), [([60, 62, 64, 60], 0.055), ([81, 83, 76], 0.05), ([40, 43, 36], 0.075)]
 )
 def test_a_legato_line_is_cut_where_its_pitch_moves(pitches, late):
     notes, _ = notes_of(MonoNotes(), line(pitches))
     assert [note.values["pitch"] for note in notes] == pitches
     times = np.array([note.time for note in notes]) / RATE
-    np.testing.assert_allclose(times, 0.3 * np.arange(len(pitches)), atol=0.07)
+    np.testing.assert_allclose(times, 0.3 * np.arange(len(pitches)), atol=0.025)
     said = np.array([note.emitted for note in notes]) / RATE
     assert (said - 0.3 * np.arange(len(pitches)) < late).all()
 

@@ -1,4 +1,4 @@
-"""Fundamental frequency of one voice, causal: two windows, one belief."""
+"""Fundamental frequency of one voice, causal: windows as long as the pitch asks for, one belief."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from nodes.pitch.f0_kernels import add_candidates, follow_pitch, square_differen
 from nodes.spectral.fft import RealFft
 
 PER_OCTAVE = 60  # bins of 20 cents
-SPLIT = 0.25  # lags up to this part of the short window are heard in the short window
+PERIODS = 4  # a window hears lags down to the next shorter window's: that many periods fit at least
 LOSE, FIND, JUMP = 0.02, 0.1, 0.05
-MISSED, NOISE = 0.002, 0.25
+MISSED, NOISE = 0.002, 0.005
 
 Array = npt.NDArray[np.float32]
 
@@ -19,9 +19,9 @@ Array = npt.NDArray[np.float32]
 class F0:
     """Tracks the pitch of one voice from the newest samples of a window.
 
-    High pitches are heard in the newest half of the window, low ones in the whole of it, so that high notes
-    are told sooner. Candidates are the peaks of the normalised square difference function; a forward
-    algorithm over bins of 20 cents and "no pitch" follows them.
+    High pitches are heard in the newest quarter of the window, middle ones in the newest half, low ones in
+    the whole of it, so that high notes are told sooner. Candidates are the peaks of the normalised square
+    difference function; a forward algorithm over bins of 20 cents and "no pitch" follows them.
 
     Parameters
     ----------
@@ -38,12 +38,13 @@ class F0:
                 f"a window of {window} samples does not hold two periods of {lowest:g} Hz; lengthen it"
             )
         self.rate, self.lowest = rate, lowest
-        self._short = window // 2
-        self._split = int(SPLIT * self._short)
-        self._longest = int(rate / lowest) + 2
-        self._shortest = max(2, int(rate / highest))
-        self._whole = _Correlation(window, self._longest + 2)
-        self._half = _Correlation(self._short, min(self._short // 2, self._longest + 2))
+        longest, shortest = int(rate / lowest) + 2, max(2, int(rate / highest))
+        self._parts: list[tuple[_Correlation, int, int]] = []  # and its least and longest lag
+        for size in (window // 4, window // 2, window):
+            stop = longest if size == window else size // PERIODS
+            correlation = _Correlation(size, min(size // 2, longest + 2))
+            self._parts.append((correlation, shortest, stop))
+            shortest = stop
         bins = int(np.ceil(PER_OCTAVE * np.log2(highest / lowest))) + 1
         self._observation = np.zeros(bins, np.float32)
         self._belief = np.zeros(bins + 1, np.float32)
@@ -55,17 +56,16 @@ class F0:
         """No pitch yet."""
         self._belief[:] = 0.0
         self._belief[-1] = 1.0
-        self.pitch, self.voicing, self.clarity = 0.0, 0.0, 0.0
+        self.pitch, self.voicing = 0.0, 0.0
 
     def step(self, window: Array) -> None:
-        """Hear a window (samples,): `pitch` (MIDI, fractions), `voicing`, `clarity` (0 to 1) are of now."""
+        """Hear a window (samples,): `pitch` (MIDI, fractions), `voicing` (0 to 1) are of now."""
         self._observation[:] = 0.0
-        lag, low, per = self._split, self.lowest, PER_OCTAVE
-        short = self._half.of(window[-self._short :])
-        high = add_candidates(short, self._shortest, lag, self.rate, low, per, 1.0, self._observation)
-        whole = self._whole.of(window)
-        deep = add_candidates(whole, lag, self._longest, self.rate, low, per, 1.0, self._observation)
-        self.clarity = max(0.0, min(1.0, max(high, deep)))
+        for correlation, shortest, longest in self._parts:
+            found = correlation.of(window[-correlation.size :])
+            add_candidates(
+                found, shortest, longest, self.rate, self.lowest, PER_OCTAVE, 1.0, self._observation
+            )
         self.voicing = follow_pitch(self._observation, 0.15, self._belief, self._scratch, self._values)
         best = int(np.argmax(self._belief[:-1]))
         self.pitch = self._refined(best)
@@ -86,6 +86,7 @@ class _Correlation:
     """Normalised square difference function of a window, up to `longest` samples of lag."""
 
     def __init__(self, window: int, longest: int) -> None:
+        self.size = window
         self._fft = RealFft(2 * window, inverse=True)
         self._ones = np.ones(2 * window, np.float32)
         self._padded = np.zeros(2 * window, np.float32)
@@ -95,6 +96,7 @@ class _Correlation:
         self._out = np.zeros(longest + 1, np.float32)
 
     def of(self, window: Array) -> Array:
+        """Values by lag of a window (size,); good until the next call."""
         self._padded[: len(window)] = window
         self._fft.forward(self._padded, self._ones, self._spectrum, self._magnitude)
         np.multiply(self._magnitude, self._magnitude, out=self._magnitude)

@@ -15,11 +15,10 @@ from engine.node import (
     Param,
     same_grid,
 )
-from nodes.pitch.f0 import F0
+from nodes.pitch.f0 import F0, PERIODS
 from nodes.pitch.segment import Note, Segmenter
 
 LEVEL = 512  # samples at 44.1 kHz over which the level is taken
-BACK = 0.0116  # seconds from the beginning of a note to the middle of the first window that shows it
 WITHIN = 0.15  # seconds from a note's beginning to its last word, at most
 BEND = 0.08  # semitones by which the bend moves before it is said again
 
@@ -32,8 +31,8 @@ class MonoNotes(HopNode):
     rises from a dip. `bend` tells how far the pitch has moved from the note's semitone.
 
     Works at 44.1 and 48 kHz, and at twice and four times these with windows as much longer.
-    Latency: f0 is 12 ms old (a quarter of the window; below 172 Hz 23 ms); a note is said `hold` frames and
-    about 12 ms after it began (29 ms by default), later where the attack is rough.
+    Latency: f0 is 12 ms old (6 ms above 344 Hz, 23 ms below 172 Hz); a note is said `hold` frames and half a
+    window after it began: 30 to 55 ms by default, later where the attack is rough.
 
     Sources: see `F0`; onsets by change of pitch: Mauch et al., Tony, TENOR 2015.
     """
@@ -73,7 +72,7 @@ class MonoNotes(HopNode):
         self._f0 = F0(audio.rate, window, self.lowest, self.highest)
         self._heard = np.zeros(window, np.float32)
         self._newest = self._heard[-LEVEL * scale :]
-        self._back = round(BACK * audio.rate)
+        self._backs = [window // 8, window // 4, window // 2]  # half of the window that hears a pitch
         self._segmenter = Segmenter(self.hold, self.strike, audio.rate / hop)
         self._delay = audio.latency
         self._restart()
@@ -115,7 +114,7 @@ class MonoNotes(HopNode):
         self._note = note
         self._key += 1
         self._pitch = min(127, max(0, round(note.pitch)))
-        time = self._sample(note.begin) - self._back
+        time = self._sample(note.begin) + self._hop - self._back(note.pitch)
         x = min(1.0, max(0.0, 1.0 + (level - self.loudest) / self.range))
         self.notes.emit(
             "note", max(0, time), key=self._key, pitch=self._pitch,
@@ -136,6 +135,11 @@ class MonoNotes(HopNode):
                 "bend", self._sample(self._index), key=self._index, pitch=self._pitch,
                 semitones=round(semitones, 3),
             )  # fmt: skip
+
+    def _back(self, pitch: float) -> int:
+        """Samples from the beginning of a note to the end of the first frame that shows its pitch."""
+        lag = self.rate / (440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
+        return next((back for back in self._backs if PERIODS * lag <= 2 * back), self._backs[-1])
 
     def _sample(self, frame: int) -> int:
         """Input sample at which a frame ends."""

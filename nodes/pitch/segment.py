@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEAST = 0.11  # seconds between two strokes of one pitch, at least
+
 
 @dataclass
 class Note:
@@ -18,59 +20,84 @@ class Segmenter:
     """Cuts a track of pitch, voicing and level into notes, frame by frame.
 
     A new note is a pitch more than `LEAP` away from the note that sounds, or after silence, that stays within
-    `STEADY` for `hold` frames; its beginning is the first of these. The note that sounds is struck again
-    where the level has risen by `strike` dB from a dip.
+    `STEADY` for `hold` frames. It began where the pitch left the last note, or where it came out of silence,
+    or at the foot of the attack before that. The note that sounds is struck again where the level has risen
+    by `strike` dB after it had fallen by as much, and the pitch stays.
     """
 
     LEAP, STEADY = 0.6, 0.45  # semitones
     FOLLOW = 0.1  # how fast a note's pitch follows the track
-    LET_GO = 4  # frames without a pitch that end a note
+    LET_GO = 8  # frames without a pitch that end a note
+    FORGET = 0.1  # dB a frame by which the loudest of a note is forgotten
+    UNSURE, RISE = 3, 4  # frames before a pitch stands that may be its own: without a pitch, of its attack
+    STEEP = 1.0  # dB a frame by which an attack rises
 
     def __init__(self, hold: int, strike: float, frame_rate: float) -> None:
         self.hold, self.strike = hold, strike
-        self._rise = max(2, round(0.05 * frame_rate))
-        self._least = round(0.07 * frame_rate)
+        self._past = max(3, round(0.05 * frame_rate))
+        self._least = round(LEAST * frame_rate)
         self.reset()
 
     def reset(self) -> None:
         """Silence."""
         self.note: Note | None = None
-        self._begin, self._sum, self._count = 0, 0.0, 0
-        self._silent = 0
-        self._levels = [0.0] * self._rise
-        self._frame = 0
+        self._left = self._silent = self._count = self._frame = self._due = 0
+        self._foot = -1  # where a note that may have been struck again began
+        self._sum, self._peak = 0.0, -200.0
+        self._levels = [0.0] * self._past  # of the last frames, a ring
 
     def step(self, pitch: float, voicing: float, level: float) -> Note | None:
         """One frame; a note that has just been found, else None. `self.note` is None when it ended."""
         frame, self._frame = self._frame, self._frame + 1
         dip = min(self._levels)
-        at = self._levels.index(dip)
-        self._levels[frame % self._rise] = level
+        foot = frame - 1 - (frame - 1 - self._levels.index(dip)) % self._past
+        self._levels[frame % self._past] = level
         if voicing < 0.5:
-            self._count = 0
-            self._silent += 1
-            if self._silent >= self.LET_GO:
-                self.note = None
-            return None
+            return self._no_pitch(frame)
         self._silent = 0
         note = self.note
         if note is not None and abs(pitch - note.pitch) < self.LEAP:
             note.pitch += self.FOLLOW * (pitch - note.pitch)
-            self._count = 0
-            if level - dip > self.strike and frame - note.begin > self._least:
-                age = (frame - 1 - at) % self._rise + 1
-                self._levels = [level] * self._rise
-                return self._begun(frame - age + 1, note.pitch)
-            return None
+            self._count, self._left = 0, -1
+            fallen = self._peak - dip
+            self._peak = max(level, self._peak - self.FORGET)
+            if min(level - dip, fallen) > self.strike and frame - note.begin > self._least and self._foot < 0:
+                self._foot, self._due = foot + 1, frame + self.hold
+            if self._foot < 0 or frame < self._due:
+                return None
+            self._levels = [level] * self._past
+            return self._begun(self._foot, note.pitch)
+        self._foot = -1  # the level rose because another pitch began
+        if self._left < 0:
+            self._left = frame
         if self._count and abs(pitch - self._sum / self._count) < self.STEADY:
             self._sum, self._count = self._sum + pitch, self._count + 1
         else:
-            self._begin, self._sum, self._count = frame, pitch, 1
+            self._sum, self._count = pitch, 1
         if self._count < self.hold:
             return None
-        self._count, mean = 0, self._sum / self._count
-        return self._begun(self._begin, mean)
+        start = frame - self.hold + 1
+        return self._begun(self._foot_of(max(self._left, start - self.UNSURE), start - self.RISE), pitch)
+
+    def _no_pitch(self, frame: int) -> None:
+        self._count = 0
+        self._silent += 1
+        if self.note is None:
+            self._left = -1
+        elif self._left < 0:
+            self._left = frame
+        if self._silent >= self.LET_GO:
+            self.note = None
+
+    def _foot_of(self, begin: int, earliest: int) -> int:
+        """The frame at which the attack that leads to `begin` starts to rise, not before `earliest`."""
+        while begin > earliest:
+            if self._levels[begin % self._past] - self._levels[(begin - 1) % self._past] < self.STEEP:
+                break
+            begin -= 1
+        return begin
 
     def _begun(self, begin: int, pitch: float) -> Note:
+        self._count, self._left, self._foot, self._peak = 0, -1, -1, -200.0
         self.note = Note(begin, pitch)
         return self.note

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import aubio
 import mir_eval
 import numpy as np
 
-from tests.benchmarks.trigger_data import RATE, Run, Said, merged, play, songs
+from tests.benchmarks.trigger_data import RATE, Run, Said, chorales, merged, moved_to_pitch, play, songs
 
 LABEL_OF = {"KD": "kick", "SD": "snare", "HH": "hihat"}
 Row = dict[str, float]
@@ -114,7 +116,102 @@ def drums() -> dict[str, object]:
     return report
 
 
-PARTS = {"drums": drums}
+def aubio_notes(audio: np.ndarray, window: int = 1024, hop: int = 128) -> Run:
+    detector = aubio.notes("default", window, hop, RATE)
+    run = Run()
+    for index, start in enumerate(range(0, len(audio) - hop + 1, hop)):
+        pitch, velocity, _ = detector(audio[start : start + hop])
+        if velocity > 0:
+            said = (index + 1) * hop / RATE
+            run.notes.append(Said(said, said, said, float(pitch), "", int(velocity)))
+    return run
+
+
+def basic_pitch(files: list[Path]) -> dict[Path, Run]:
+    """Notes of the offline peer, run by the Python that FOLLOWSPOT_BASIC_PITCH names; empty without one."""
+    python = os.environ.get("FOLLOWSPOT_BASIC_PITCH")
+    if not python:
+        print("basic-pitch left out: FOLLOWSPOT_BASIC_PITCH names no Python that has it", flush=True)
+        return {}
+    code = (
+        "import sys, json\nfrom basic_pitch import ICASSP_2022_MODEL_PATH as path\n"
+        "from basic_pitch.inference import Model, predict\nmodel, out = Model(path), {}\n"
+        "for file in sys.argv[1:]:\n"
+        "    out[file] = [(float(n[0]), int(n[2])) for n in predict(file, model)[2]]\n"
+        "print('NOTES' + json.dumps(out))"
+    )
+    words = [python, "-W", "ignore", "-c", code, *map(str, files)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    found = json.loads(said[said.index("NOTES") + 5 :])
+    return {
+        Path(file): Run([Said(at, at, at, pitch, "", 100) for at, pitch in sorted(notes)])
+        for file, notes in found.items()
+    }
+
+
+def note_hits(truth: np.ndarray, heard: np.ndarray, window: float = 0.05) -> list[tuple[int, int]]:
+    """Pairs of notes that agree within `window` seconds and 50 cents; rows of (onset, pitch)."""
+    if not len(truth) or not len(heard):
+        return []
+    sides = []
+    for rows in (truth, heard):
+        start = np.maximum(0.0, rows[:, 0])
+        sides += [np.stack([start, start + 0.1], axis=1), 440 * 2 ** ((rows[:, 1] - 69) / 12)]
+    return mir_eval.transcription.match_notes(*sides, onset_tolerance=window, offset_ratio=None)
+
+
+def note_row(truth: np.ndarray, run: Run) -> Row:
+    heard = np.array([(note.time, note.pitch) for note in run.notes]).reshape(-1, 2)
+    said = np.array([(note.emitted, note.pitch) for note in run.notes]).reshape(-1, 2)
+    pairs = note_hits(truth, heard)
+    count = len(truth), len(heard)
+    late = [run.notes[h].emitted - run.notes[h].time for _, h in pairs] or [0.0]
+    from_truth = [run.notes[h].emitted - truth[t, 0] for t, h in pairs] or [0.0]
+    return {
+        "F": f_measure(len(pairs), *count),
+        "F_100ms": f_measure(len(note_hits(truth, heard, 0.1)), *count),
+        "F_at_emission": f_measure(len(note_hits(truth, said)), *count),
+        "recall": len(pairs) / max(1, count[0]),
+        "precision": len(pairs) / max(1, count[1]),
+        "offset_ms": 1e3 * float(np.median([heard[h, 0] - truth[t, 0] for t, h in pairs] or [0.0])),
+        "emission_ms": 1e3 * float(np.median(late)),
+        "emission_p99_ms": 1e3 * float(np.percentile(late, 99)),
+        "after_truth_ms": 1e3 * float(np.median(from_truth)),
+    }
+
+
+def summary(tables: dict[str, list[Row]]) -> dict[str, object]:
+    """The mean over the clips of every table, printed."""
+    report: dict[str, object] = {}
+    for title, rows in tables.items():
+        mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "clip"}
+        report[title] = {"mean": mean, "clips": rows}
+        print(f"{title}: " + "  ".join(f"{key} {value:.3g}" for key, value in mean.items()), flush=True)
+    return report
+
+
+def mono() -> dict[str, object]:
+    clips = list(chorales())
+    peers = basic_pitch([file for _, file, _, _ in clips])
+    tables: dict[str, list[Row]] = {}
+    for name, file, audio, rows in clips:
+        own = play("trigger_mono", audio)
+        runs = {"followspot": own, "aubio.notes 1024/128": aubio_notes(audio)}
+        if peers:
+            runs["basic-pitch, offline"] = peers[file]
+        for truth_name, truth in (
+            ("onsets of chords", rows),
+            ("onsets by aubio's YIN", moved_to_pitch(audio, rows)),
+        ):
+            for title, run in runs.items():
+                row = {"clip": name, **note_row(truth, run)}  # type: ignore[dict-item]
+                if run is own:
+                    row["ms_per_s"] = run.spent * RATE / len(audio) * 1e3
+                tables.setdefault(f"mono, {truth_name}, {title}", []).append(row)  # type: ignore[arg-type]
+    return summary(tables)
+
+
+PARTS = {"drums": drums, "mono": mono}
 
 
 def main() -> None:

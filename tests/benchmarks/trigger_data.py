@@ -85,3 +85,55 @@ def songs() -> Iterator[tuple[str, dict[str, np.ndarray], list[tuple[float, str]
         stems = {file.stem: sf.read(file, dtype="float32")[0] for file in sorted(folder.glob("*.flac"))}
         rows = [line.split() for line in (folder / "drums.txt").read_text().splitlines() if line.strip()]
         yield folder.name, stems, [(float(at), kind) for at, kind in rows]
+
+
+PARTS = {"violin": 1, "clarinet": 2, "saxophone": 3, "bassoon": 4}
+
+
+def chorales() -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
+    """Name, file, audio and rows of (onset s, MIDI pitch) of every stem of the chorales.
+
+    The onsets are those of the chords: the players of one chord are tens of ms apart.
+    """
+    for folder in sorted((DATA / "bach10").iterdir()):
+        rows = np.loadtxt(folder / "notes.txt")
+        for instrument, part in PARTS.items():
+            file = folder / f"{instrument}.flac"
+            own = rows[rows[:, 3] == part][:, [0, 2]] * [1e-3, 1.0]
+            yield (
+                f"{folder.name} {instrument}",
+                file,
+                sf.read(file, dtype="float32")[0],
+                own[own[:, 0].argsort()],
+            )
+
+
+def moved_to_pitch(audio: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows with each onset moved, at most 0.2 s back and 0.3 s on, to where aubio's YIN reaches the pitch.
+
+    A note of the same pitch as the last, and one whose pitch is not found, stay where they are.
+    """
+    import aubio
+
+    window, hop = 2048, 256
+    yin = aubio.pitch("yinfft", window, hop, RATE)
+    track = []
+    for start in range(0, len(audio) - hop + 1, hop):
+        heard = float(yin(audio[start : start + hop])[0])
+        track.append(69 + 12 * np.log2(heard / 440) if heard > 20 else 0.0)
+    times = (np.arange(len(track)) + 1) * hop / RATE - window / 2 / RATE
+    moved, before = rows.copy(), 0.0
+    for row in moved:
+        near = np.abs(np.array(track) - row[1]) < 0.6
+        first, stop = np.searchsorted(times, [row[0] - 0.2, row[0] + 0.3])
+        for k in range(first, min(stop, len(near) - 12)):
+            if (
+                row[1] != before
+                and near[k]
+                and near[k : k + 12].mean() > 0.75
+                and near[max(0, k - 6) : k].mean() < 0.7
+            ):
+                row[0] = times[k]
+                break
+        before = row[1]
+    return moved
