@@ -19,11 +19,11 @@ ENTER, LEAVE = 0.99, 0.5
 AGREE = 0.35
 #: Evidence of the last seconds at the held place that keeps it; and what another place of the document needs,
 #: in itself and against that of the held place, to be jumped to.
-STILL, ELSEWHERE, TIMES = 2.0, 2.5, 3.0
+STILL, ELSEWHERE, TIMES = 2.0, 2.0, 2.0
 #: By how much the evidence for another place must be higher.
 BETTER = 1.15
 #: Seconds for which a match below LEAVE is kept, a better one must stay better, and silence is lived through.
-PATIENCE, INSIST, PAUSE = 2.0, 0.5, 4.0
+PATIENCE, INSIST, PAUSE = 2.0, 0.4, 4.0
 #: A position further than this from where it should be is a jump, in seconds.
 NEAR = 1.5
 

@@ -33,7 +33,7 @@ Query = tuple[int, Any]  # number of the true document, chroma (n, 12) at 10 Hz
 
 def pianists(args: argparse.Namespace) -> tuple[list[Any], list[Query]]:
     """Chroma of the references and fillers at 10 Hz, and the queries."""
-    corpus = Corpus(args.renders, 0.0)
+    corpus = Corpus(args.renders, 0.5)
     noise = np.random.default_rng(11)
     even = [plain_chroma(p.fine) for piece in corpus.names[::2] for p in corpus.players[piece]]
     documents = [plain_chroma(player.fine) for player in corpus.references]
@@ -123,7 +123,7 @@ def libfmp_diagonal(query: Any, whole: Any) -> Any:
     import libfmp.c7
 
     scales = np.exp(np.linspace(-0.4, 0.4, 5))
-    cost, *_ = libfmp.c7.compute_matching_function_multiple(query, whole, tempo_rel_set=scales)
+    cost, *_ = libfmp.c7.matching_function_diag_multiple(query, whole, tempo_rel_set=scales)
     return cost
 
 

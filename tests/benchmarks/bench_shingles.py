@@ -4,8 +4,9 @@
 
 `time` : milliseconds a query among made-up shingles of 20 s, one a second, by brute force, k-d tree and HNSW;
 recall@10 against brute force. `libraries` : faiss, usearch and voyager on the same vectors (needs all three).
-`precision` : real pianists (see `bench_match`), P@1 and MAP of PCA, of the triplet network, and of both with
-exact re-rank of the top 50. One thread; times are medians of single queries.
+`precision` : P@1 and MAP of 20 s of a real pianist (odd pieces of (n)ASAP) among all other performances and
+made-up documents, without tempo changes as in the paper: all dimensions, PCA (fitted on made-up ones), and
+PCA with exact re-rank of the top 50. One thread; times are medians of single queries.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import numpy as np
 from nodes.match import features
 from nodes.match.neighbours import Exact, Hnsw, KdTree
 from nodes.match.shingles import Projection, principal, shingles
-from tests.benchmarks.match_data import CACHE, composed, fillers
+from tests.benchmarks.bench_match import cell
+from tests.benchmarks.match_data import CACHE, composed, fillers, performances, pieces
 
 OUT = Path("build/benchmarks/shingles.json")
 Results = dict[str, Any]
@@ -157,7 +159,48 @@ def libraries(args: argparse.Namespace) -> Results:
     return results
 
 
-SECTIONS = {"time": times, "libraries": libraries}
+def precision(args: argparse.Namespace) -> Results:
+    every = [p for piece in pieces() for p in performances(piece, args.renders)]
+    frames = [features.reference_frames(p.fine)[0] for p in every]
+    names = [p.piece for p in every]
+    made = fillers(args.hours, [composed(300.0, np.random.default_rng(n)) for n in range(40)])
+    vectors = [shingles_of(f)[0] for f in (*frames, *made)]
+    owners = np.repeat(np.arange(len(vectors)), [len(v) for v in vectors])
+    library = np.concatenate(vectors)
+    fitting = np.concatenate(vectors[len(every) :])
+    noise = np.random.default_rng(6)
+    odd = [n for n, name in enumerate(names) if name in pieces()[1::2]]
+    asked = [int(noise.choice(np.flatnonzero(owners == odd[q % len(odd)]))) for q in range(args.queries)]
+    print(f"\nprecision: {len(every)} performances, {len(made)} made-up documents, {len(library)} shingles")
+    results: Results = {}
+    for dimensions in (240, 30, 12, 6):
+        projection = principal(fitting, dimensions) if dimensions < 240 else None
+        small = library if projection is None else projection(library)
+        for rerank in (False, True) if projection is not None else (False,):
+            first, average = [], []
+            for query in asked:
+                far = np.sum((small - small[query]) ** 2, axis=1)
+                far[owners == owners[query]] = np.inf  # the performance itself is no answer
+                if rerank:
+                    top = np.argpartition(far, 50)[:50]
+                    exact = np.full_like(far, 1e6) + far
+                    exact[top] = np.sum((library[top] - library[query]) ** 2, axis=1)
+                    far = exact
+                best = np.full(len(vectors), np.inf)
+                np.minimum.at(best, owners, far)
+                piece = names[owners[query]]
+                right = np.array([n < len(every) and names[n] == piece for n in np.argsort(best)])
+                right = right[: len(vectors) - 1]  # the last is the performance itself
+                first.append(bool(right[0]))
+                ranks = np.flatnonzero(right) + 1
+                average.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
+            name = f"{dimensions}{' re-ranked' if rerank else ''}"
+            print(f"  {name:14} P@1 {cell(first)}  MAP {np.mean(average):.3f}", flush=True)
+            results[name] = {"p1": float(np.mean(first)), "map": float(np.mean(average))}
+    return results
+
+
+SECTIONS = {"time": times, "libraries": libraries, "precision": precision}
 
 
 def main() -> None:
@@ -166,6 +209,9 @@ def main() -> None:
     )
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     parser.add_argument("--count", type=int, default=1_250_000)
+    parser.add_argument("--hours", type=float, default=10.0, help="of made-up documents in precision")
+    parser.add_argument("--queries", type=int, default=200, help="in precision")
+    parser.add_argument("--renders", type=Path, default=CACHE / "renders")
     parser.add_argument("--dimensions", type=int, nargs="+", default=[240, 30, 12, 6])
     args = parser.parse_args()
     results = json.loads(OUT.read_text()) if OUT.exists() else {}
