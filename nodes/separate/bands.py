@@ -1,4 +1,4 @@
-"""The bands in which the separation network sees a spectrum and answers."""
+"""The bands in which a spectrum is judged as a whole."""
 
 from __future__ import annotations
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from engine.node import AudioFormat, AudioOut, Param
+from nodes.separate.bands import spreading
 from nodes.separate.evidence import Evidence
-from nodes.separate.fusion_kernels import rule_masks
+from nodes.separate.fusion_kernels import answer_masks
+from nodes.separate.gains import BandGains, gain_weights
 from nodes.separate.masked import MODES, MaskedNode, framing_of
 
 
 class Separate(MaskedNode):
     """Drums, vocals, bass and rest of a mix, live, by soft masks; the four add up to the delayed input.
 
-    Each bin is judged by how percussive it is (medians in time and frequency), whether it repeats (online
-    REPET-SIM over the last 10 s, settled after about 5 s) and where it lies.
+    Each bin is judged by how percussive it is (medians in time and frequency) and how it repeats (online
+    REPET-SIM over the last 10 s, settled after about 5 s); learnt gains say for each of 64 bands which stem
+    to expect there and how much the two judgements count for it, depending on how percussive and repeating
+    the band is as a whole. They were learnt from music that the project composed, played and sang itself
+    (`nodes/separate/gains.md`). All channels get the same masks.
 
     Latency: window - gcd(hop, quantum) samples + look-ahead, as the outputs' format declares: with quanta of
     one hop at 44.1 kHz 11.6 ms (stage), 34.8 ms (studio) or 81.3 ms (quality), and the quantum itself on
     top: 23, 46, 93 ms.
 
-    Sources: Fitzgerald, DAFx 2010; Rafii and Pardo, ICASSP 2013.
+    Sources: Fitzgerald, DAFx 2010; Rafii and Pardo, ICASSP 2013; Valin, MMSP 2018 (band gains).
     """
 
     drums = AudioOut("drums, float32 (channels, quantum)")
@@ -36,16 +41,20 @@ class Separate(MaskedNode):
         window, hop, look_ahead = framing_of(self.mode, audio.rate)
         formats = self.cutting(audio, window, hop, look_ahead)
         self._evidence = Evidence(window, hop, audio.rate, look_ahead)
-        self._frequencies = (np.arange(window // 2 + 1) * audio.rate / window).astype(np.float32)
+        self._gains = BandGains(gain_weights(self.mode), audio.rate / hop)
+        self._between = spreading(window, audio.rate)
         return formats
 
     def reset(self) -> None:
         super().reset()
         self._evidence.reset()
+        self._gains.reset()
 
     def mask(self, power: np.ndarray, masks: np.ndarray) -> None:
-        self._evidence.step(power)
-        rule_masks(self._evidence.percussive, self._evidence.repeats, self._frequencies, masks)
+        evidence = self._evidence
+        evidence.step(power)
+        answers = self._gains.step(evidence.bands)
+        answer_masks(answers, *self._between, evidence.percussive, evidence.repeats, masks)
 
     @classmethod
     def test_params(cls) -> list[dict[str, object]]:
