@@ -53,15 +53,15 @@ TRIAL_SECONDS, LEAST_TRIAL = 2.5, 0.7
 #: (seconds of the performance), and by how many nats it must be better.
 DOUBT, NEAR_WIDTH, NEAR_ADVANTAGE = -0.22, 1.0, 12.0
 #: Nats of evidence by which another place must explain the same sound better, times the root of the seconds
-#: tried. Right places gain 30 to 90 in 0.8 s, wrong ones hardly ever more than 12.
-ADVANTAGE = 36.0
+#: tried.
+ADVANTAGE = 16.0
 #: Mean log-evidence per frame below which nothing explains the sound: in 25 s of seven pieces the right one
 #: kept above -0.22, a wrong one below -0.23 for 95 % of the time.
 LOST, FOUND = -0.27, -0.2
 QUALITY_SECONDS = 5.0
 FAINT = 3e-4  # power relative to the level below which pitch says little
 DISTANCE_PRICE = 0.01  # score per second of distance from here, to choose the nearest of equal places
-HOPELESS = 5.0  # a trial with less than this lead after PATIENCE seconds makes room for the next
+HOPELESS = 2.0  # a trial with less than this lead after PATIENCE seconds makes room for the next
 PATIENCE = 0.9
 BAN_SECONDS = 2.5  # a place that lost its trial is left alone for so long
 

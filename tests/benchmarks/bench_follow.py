@@ -1,7 +1,10 @@
 """How well the score follower follows: python -m tests.benchmarks.bench_follow [--pianists N] [--only PART].
 
-Parts: asap, vienna, bach10 (accuracy), jumps (15 s skipped or played again, cold start), cost.
-Every position is the last one said at or before the instant at which a beat sounds; nothing is excluded.
+Parts: asap, vienna, bach10 (accuracy), symbolic (MIDI in), stress (detuning, hall, noise, slips, tempo, gain,
+another piece), jumps (15 s skipped or played again, cold start), cost. --seconds N takes the first N seconds
+of each performance only. Every position is the last one said at or before the instant at which a beat sounds;
+nothing is excluded. "Next beat": the time of the next beat foretold when a beat sounds, less when it sounded;
+"steady": where two successive beats differ by less than 10 %.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ import soundfile
 
 from nodes.follow.bands import HOP, LONG, Bands, Ear
 from nodes.follow.reference import load_reference, reference_of_score
-from nodes.follow.score import Score
+from nodes.follow.score import Score, load_score
+from nodes.follow.symbolic import SymbolicTracker
 from nodes.follow.tracker import Tracker
 from tests.benchmarks import follow_data as data
+from tests.benchmarks.follow_stress import hardships, notes_of
 
 RATE = 44100
 WITHIN = (25, 50, 100, 300, 500, 1000, 2000)  # ms
@@ -70,6 +75,17 @@ def errors_of_arrival(said: np.ndarray, beats: np.ndarray) -> np.ndarray:
     return 1e3 * (reached - beats[:, 1])
 
 
+def errors_of_the_next_beat(said: np.ndarray, beats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ms: time foretold for beat k + 1 when beat k sounds, less the true one; and where it is steady."""
+    row = np.clip((beats[:, 1] * RATE / HOP).astype(int) - 1, 0, len(said) - 1)[:-1]
+    speed = np.maximum(said[row, 1], 1e-3)
+    told = (row + 1) * HOP / RATE + (beats[1:, 0] - said[row, 0]) / speed
+    length = np.diff(beats[:, 1])
+    steady = np.zeros(len(length), bool)
+    steady[1:] = np.abs(np.log(length[1:] / length[:-1])) < 0.1
+    return 1e3 * (told - beats[1:, 1]), steady
+
+
 def row(errors: np.ndarray) -> dict[str, float]:
     """Median, bias and shares of a set of errors."""
     size = np.abs(errors)
@@ -81,20 +97,80 @@ def show(name: str, values: dict[str, float]) -> None:
     print(f"{name[:58]:58}" + "".join(f"{value:8.1f}" for value in values.values()), flush=True)
 
 
-def accuracy(performances, bands: Bands) -> dict[str, dict[str, float]]:
-    """One row per performance, then all beats together in both directions."""
-    table, at_beats, arrival = {}, [], []
+def accuracy(performances, bands: Bands, seconds: float) -> dict[str, dict[str, float]]:
+    """One row per performance, then all beats together in both directions, and the next beat."""
+    table, at_beats, arrival, following, steady = {}, [], [], [], []
     for performance in performances:
-        sound, _ = soundfile.read(performance.audio, dtype="float32")
+        sound, _ = soundfile.read(performance.audio, dtype="float32", frames=_frames(seconds))
         said, _ = track(load_reference(performance.score, bands), hear(sound, bands))
-        at_beats.append(errors_at_beats(said, performance.beats))
-        arrival.append(errors_of_arrival(said, performance.beats))
+        beats = performance.beats[performance.beats[:, 1] < len(sound) / RATE]
+        at_beats.append(errors_at_beats(said, beats))
+        arrival.append(errors_of_arrival(said, beats))
+        told, calm = errors_of_the_next_beat(said, beats)
+        following.append(told)
+        steady.append(told[calm])
         table[performance.name] = row(at_beats[-1])
         show(performance.name, table[performance.name])
     table["ALL, position at the beat"] = row(np.concatenate(at_beats))
     table["ALL, arrival at the beat"] = row(np.concatenate(arrival))
-    for name in list(table)[-2:]:
+    table["ALL, next beat"] = row(np.concatenate(following))
+    table["ALL, next beat where steady"] = row(np.concatenate(steady))
+    for name in list(table)[-4:]:
         show(name, table[name])
+    return table
+
+
+def _frames(seconds: float) -> int:
+    return int(min(seconds, 36000.0) * RATE)
+
+
+def symbolic(performances) -> dict[str, dict[str, float]]:
+    """Each onset of the score: when the MIDI follower first said it was played, less its first note."""
+    table, found = {}, []
+    for performance in performances:
+        tracker = SymbolicTracker(load_score(performance.score))
+        reached = np.full(len(tracker.onset), 1e3)
+        begin, count = time.thread_time(), 0
+        for onset, _, pitch, _ in notes_of(performance.midi):
+            tracker.note(onset, pitch)
+            here = int(np.searchsorted(tracker.onset, tracker.position + 1e-6)) - 1
+            reached[: here + 1] = np.minimum(reached[: here + 1], onset)
+            count += 1
+        spent = 1e3 * (time.thread_time() - begin) / count
+        truth = performance.firsts if performance.firsts is not None else performance.beats
+        nearest = np.abs(tracker.onset[:, None] - truth[:, 0]).argmin(axis=0)
+        known = np.abs(tracker.onset[nearest] - truth[:, 0]) < 0.02
+        found.append(1e3 * (reached[nearest] - truth[:, 1])[known])
+        table[performance.name] = row(found[-1]) | {"ms a note": spent}
+        show(performance.name, table[performance.name])
+    table["ALL, onset reached"] = row(np.concatenate(found))
+    show("ALL, onset reached", table["ALL, onset reached"])
+    return table
+
+
+def stress(performances, bands: Bands, seconds: float) -> dict[str, dict[str, float]]:
+    """The same performances made harder, and the share of frames that say `lost` in another piece."""
+    found: dict[str, list[np.ndarray]] = {}
+    for performance in performances:
+        reference = load_reference(performance.score, bands)
+        for what, sound, changed in hardships(performance, performance.midi, min(seconds, 60.0)):
+            said, _ = track(reference, hear(sound, bands))
+            beats = changed.beats[changed.beats[:, 1] < len(sound) / RATE]
+            found.setdefault(what, []).append(errors_at_beats(said, beats))
+    table = {what: row(np.concatenate(errors)) for what, errors in found.items()}
+    for what, values in table.items():
+        show(what, values)
+    lost = []
+    for performance, other in zip(performances, performances[1:] + performances[:1], strict=True):
+        sound, _ = soundfile.read(other.audio, dtype="float32", frames=_frames(min(seconds, 60.0)))
+        tracker = Tracker(load_reference(performance.score, bands), RATE)
+        states = []
+        for flux, pitches, (power, level) in zip(*hear(sound, bands), strict=True):
+            tracker.step(flux, pitches, power, level)
+            states.append(tracker.state)
+        lost.append(100.0 * np.mean(np.array(states[len(states) // 6 :]) == "lost"))
+    table["another piece"] = {"% lost": float(np.mean(lost)), "least % lost": float(np.min(lost))}
+    show("another piece: % of frames lost, least", table["another piece"])
     return table
 
 
@@ -172,13 +248,16 @@ def _repeated(score: Score, seconds: float) -> Score:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pianists", type=int, default=2, help="per (n)ASAP piece")
-    parser.add_argument("--only", choices=["asap", "vienna", "bach10", "jumps", "cost"])
+    parser.add_argument("--only", choices=["asap", "vienna", "bach10", "symbolic", "stress", "jumps", "cost"])
+    parser.add_argument("--seconds", type=float, default=1e9, help="of each performance")
     args = parser.parse_args()
     bands = Bands(RATE)
     parts = {
-        "bach10": lambda: accuracy(data.bach10(), bands),
-        "vienna": lambda: accuracy(data.vienna(), bands),
-        "asap": lambda: accuracy(data.asap(args.pianists), bands),
+        "bach10": lambda: accuracy(data.bach10(), bands, args.seconds),
+        "vienna": lambda: accuracy(data.vienna(), bands, args.seconds),
+        "asap": lambda: accuracy(data.asap(args.pianists), bands, args.seconds),
+        "symbolic": lambda: symbolic(data.vienna()),
+        "stress": lambda: stress([*data.vienna()[::8], *data.asap(1)[::4]], bands, args.seconds),
         "jumps": lambda: jumps([*data.vienna()[::4], *data.asap(1)[::2]], bands),
         "cost": lambda: cost(data.asap(1), bands),
     }

@@ -27,12 +27,17 @@ FONTS = [
 
 @dataclass(frozen=True)
 class Performance:
-    """`score`: file of the reference; `beats`: (reference s, performance s) pairs; `audio`: file."""
+    """`score`: file of the reference; `beats`: (reference s, performance s) pairs; `audio`, `midi`: files.
+
+    `firsts`: like `beats`, but with the first note of each chord instead of its median.
+    """
 
     name: str
     score: Path
     beats: np.ndarray
     audio: Path
+    midi: Path | None = None
+    firsts: np.ndarray | None = None
 
 
 def render(midi: Path, name: str, turn: int) -> Path:
@@ -65,7 +70,8 @@ def asap(pianists: int) -> list[Performance]:
             ]
             name = f"asap-{folder.name}-{player}"
             audio = render(folder / f"{player}.mid", name, turn + k)
-            found.append(Performance(name, folder / "score.mid", np.array(pairs), audio))
+            midi = folder / f"{player}.mid"
+            found.append(Performance(name, folder / "score.mid", np.array(pairs), audio, midi))
     return found
 
 
@@ -96,6 +102,8 @@ def vienna() -> list[Performance]:
         notes = np.array(sorted(rows))
         onsets = np.unique(notes[~np.isnan(notes[:, 3]), 0])
         times = np.array([np.nanmedian(notes[notes[:, 0] == onset, 3]) for onset in onsets])
+        first_notes = np.array([np.nanmin(notes[notes[:, 0] == onset, 3]) for onset in onsets])
+        all_onsets = onsets
         keep = np.concatenate([[True], np.diff(np.maximum.accumulate(times)) > 0])
         onsets, times = onsets[keep], times[keep]
         bpm = max(20.0, 20.0 * round(3.0 * (onsets[-1] - onsets[0]) / (times[-1] - times[0])))
@@ -121,7 +129,8 @@ def vienna() -> list[Performance]:
             partitura.save_performance_midi(partitura.load_match(str(match))[0], str(midi))
         audio = render(midi, f"vienna-{match.stem}", turn)
         beats = np.stack([(onsets - first) * 60.0 / bpm, times], 1)
-        found.append(Performance(f"vienna-{match.stem}", score, beats, audio))
+        firsts = np.stack([(all_onsets - first) * 60.0 / bpm, first_notes], 1)
+        found.append(Performance(f"vienna-{match.stem}", score, beats, audio, midi, firsts))
     return found
 
 
