@@ -25,6 +25,7 @@ VERBS = {
     "follow": "where in a score, or in another recording, the performer is",
     "sync": "align two versions of a piece: which second of one is which second of the other",
     "switcher": "hear recordings of a piece side by side: switch to the same place in another one",
+    "accompany": "play the other parts of a score in time with a soloist",
     "library": "keep a library of references for `identify`: add, list, remove, info, verify, search",
     "identify": "what is being played, and where in it",
     "separate": "take a song apart: drums, vocals, bass and the rest as WAV files",

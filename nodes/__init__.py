@@ -2,6 +2,7 @@
 
 CATALOGUE: dict[str, str] = {
     "ableton_link": "nodes.outputs.link:AbletonLink",
+    "accompanist": "nodes.accompany.accompanist:Accompanist",
     "artnet": "nodes.outputs.artnet:ArtNet",
     "aubio_onset": "nodes.aubio.onset:AubioOnset",
     "aubio_pitch": "nodes.aubio.pitch:AubioPitch",

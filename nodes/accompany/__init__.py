@@ -1,0 +1,1 @@
+"""Playing along with somebody whom the score follower follows."""
