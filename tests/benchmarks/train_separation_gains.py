@@ -13,7 +13,7 @@ from pathlib import Path
 import numba as nb
 import numpy as np
 
-from nodes.separate.bands import BANDS, spreading
+from nodes.separate.bands import BANDS, centres, spreading
 from nodes.separate.gain_kernels import ANSWERS, INPUTS, MEMORY, band_answers, band_inputs
 from nodes.separate.masked import framing_of
 from tests.benchmarks.make_separation_features import RATE, chosen_bins
@@ -25,9 +25,13 @@ EVERY = 8  # one frame in so many counts: neighbours tell almost the same
 
 
 def first_weights() -> np.ndarray:
-    """What is believed at first: drums are percussive, the others not, voices do not repeat."""
+    """What is believed at first: drums are percussive, the others not, voices do not repeat; bass is low."""
+    octave = np.log2(centres())
     weights = np.zeros((ANSWERS, BANDS, INPUTS), np.float32)
     weights[1, :, 0], weights[4, :, 0], weights[7, :, 0], weights[5, :, 0] = 0.8, -0.2, -0.2, -0.3
+    weights[0, :, 0] = np.interp(octave, np.log2([150, 400]), [0.0, -0.35])
+    weights[3, :, 0] = np.interp(octave, np.log2([90, 180]), [-1.0, 0.0])
+    weights[6, :, 0] = np.interp(octave, np.log2([60, 150, 500]), [1.2, 0.8, -1.5])
     return weights
 
 
