@@ -19,11 +19,11 @@ OTHER = len(LABELS) - 1
 BANDS_OF = ((0, 6), (4, 24), (24, BANDS), (2, 14), (20, BANDS), (10, BANDS))  # where a class is loud
 LEVEL_HALF_LIFE = 3.0  # seconds in which the level that bands are measured against falls by half
 LOUDEST_HALF_LIFE = 30.0  # seconds in which the loudest stroke of a class is forgotten by half (6 dB)
-HEARD = 2.5  # frames of a stroke that have been heard, as a rule, when it is said
+HEARD = 4.5  # frames of a stroke that have been heard, as a rule, when it is said
 DELAY = 8.5  # frames after its beginning at which the network tells what it was
-NEAR = 6.0  # frames within which two classes are one stroke
+NEAR = 3.5  # frames within which two classes are one stroke
 REST = 9  # frames between two strokes, at least
-DUE = 9  # frames after its note at which a stroke is confirmed
+DUE = 6  # frames after its note at which a stroke is confirmed
 PAUSE = 14  # frames between two strokes of one class, at least
 
 

@@ -11,14 +11,26 @@ import argparse
 import json
 import os
 import subprocess
+import tempfile
 import warnings
 from pathlib import Path
 
 import aubio
 import mir_eval
 import numpy as np
+import soundfile as sf
 
-from tests.benchmarks.trigger_data import RATE, Run, Said, chorales, merged, moved_to_pitch, play, songs
+from tests.benchmarks.trigger_data import (
+    RATE,
+    Run,
+    Said,
+    chorales,
+    merged,
+    moved_to_pitch,
+    performances,
+    play,
+    songs,
+)
 
 LABEL_OF = {"KD": "kick", "SD": "snare", "HH": "hihat"}
 Row = dict[str, float]
@@ -211,7 +223,29 @@ def mono() -> dict[str, object]:
     return summary(tables)
 
 
-PARTS = {"drums": drums, "mono": mono}
+def piano() -> dict[str, object]:
+    """Twenty seconds of each piece, played by MuseScore General, a font that made no template."""
+    tables: dict[str, list[Row]] = {}
+    clips = list(performances(20.0))
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for name, audio, _ in clips:
+            files.append(Path(folder) / f"{name}.wav")
+            sf.write(files[-1], audio, RATE)
+        peers = basic_pitch(files)
+    for (name, audio, truth), file in zip(clips, files, strict=True):
+        runs = {"followspot": play("trigger_piano", audio)}
+        if peers:
+            runs["basic-pitch, offline"] = peers[file]
+        for title, run in runs.items():
+            row = {"clip": name, **note_row(truth, run)}  # type: ignore[dict-item]
+            if run.spent:
+                row["ms_per_s"] = run.spent * RATE / len(audio) * 1e3
+            tables.setdefault(f"piano, {title}", []).append(row)  # type: ignore[arg-type]
+    return summary(tables)
+
+
+PARTS = {"drums": drums, "mono": mono, "piano": piano}
 
 
 def main() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import mido
 import numpy as np
 import soundfile as sf
 
@@ -109,7 +112,7 @@ def chorales() -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
 
 
 def moved_to_pitch(audio: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The rows with each onset moved, at most 0.2 s back and 0.3 s on, to where aubio's YIN reaches the pitch.
+    """The rows with each onset moved, 0.2 s back to 0.3 s on, to where aubio's YIN reaches the pitch.
 
     A note of the same pitch as the last, and one whose pitch is not found, stay where they are.
     """
@@ -137,3 +140,39 @@ def moved_to_pitch(audio: np.ndarray, rows: np.ndarray) -> np.ndarray:
                 break
         before = row[1]
     return moved
+
+
+PIANO_FONT = Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3")
+
+
+def performances(seconds: float) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, audio and rows of (onset s, MIDI pitch) of the beginning of a performance of every piece."""
+    for folder in sorted((DATA / "asap").iterdir()):
+        performance = next(f for f in sorted(folder.glob("*.mid")) if f.name != "score.mid")
+        track, rows, now = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)]), [], 0.0
+        for message in mido.MidiFile(performance):
+            now += message.time
+            if now > seconds - 0.3:
+                break
+            if not message.is_meta:
+                track.append(message.copy(time=round(message.time * 1000)))
+            if message.type == "note_on" and message.velocity:
+                rows.append((now, message.note))
+        with tempfile.TemporaryDirectory() as place:
+            midi, wave = Path(place) / "piece.mid", Path(place) / "piece.wav"
+            mido.MidiFile(ticks_per_beat=1000, tracks=[track]).save(midi)
+            words = [
+                "fluidsynth",
+                "-ni",
+                "-q",
+                "-r",
+                str(RATE),
+                "-g",
+                "0.6",
+                "-F",
+                str(wave),
+                str(PIANO_FONT),
+            ]
+            subprocess.run([*words, str(midi)], check=True, capture_output=True)
+            audio = sf.read(wave, dtype="float32", always_2d=True)[0].mean(axis=1)
+        yield folder.name, audio[: int(seconds * RATE)], np.array(rows)
