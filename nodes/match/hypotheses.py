@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 #: Log odds that the best of the scan is right: SLOPE * (lead - EVEN), where the lead is the distance to its
 #: rival in roots of the rival's evidence. Fitted on the even pieces of (n)ASAP, half of the queries with
 #: their piece taken out of the library.
-SCAN_SLOPE, SCAN_EVEN, SCAN_LEAST = 2.6, 1.2, 4.0
+SCAN_SLOPE, SCAN_EVEN, SCAN_LEAST = 3.4, 0.9, 4.0
 #: The same for votes of the landmark lane. So many votes are proof even beside an equal (a loop, a copy).
 VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 6.5, 4.0, 60.0, 15.0
 

@@ -39,7 +39,7 @@ KEYS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
 #: Hours times keys up to which the scan needs no gate.
 UNGATED = 240.0
 #: The scan of the held document remembers two seconds: it says where the music has just jumped to.
-LOCAL = Law(keep=0.9, leak_with_change=True)
+LOCAL = Law(threshold=2.0, keep=0.9, leak_with_change=True)
 #: Confidence in a held document whose held place goes on fitting.
 SUSTAINED = 0.9
 #: Updates between two looks at the landmarks, and between two that try other speeds and pitches.

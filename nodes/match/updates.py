@@ -34,7 +34,7 @@ class Law:
     leak_with_change : a frame that counts little makes little be forgotten.
     """
 
-    threshold: float = 2.0
+    threshold: float = 1.5
     least: float = -1.0
     most: float = 2.0
     keep: float = 0.99
