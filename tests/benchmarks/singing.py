@@ -153,7 +153,7 @@ def _breath(loud: np.ndarray, centres: np.ndarray, widths: np.ndarray, samples: 
 
 
 def sing(notes: Notes, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """One voice singing `notes` (onset s, length s, MIDI pitch, velocity), mono at 44.1 kHz, RMS about 0.1."""
+    """A voice singing `notes` (onset s, length s, MIDI pitch, velocity), mono, 44.1 kHz, RMS about 0.1."""
     pitch, loud, formants, known = _curves(notes, samples, rng)
     if not known.any():
         return np.zeros(samples, np.float32)
