@@ -14,8 +14,8 @@ from nodes.sync.multiscale import CELLS, factors, refine, warp
 
 Array = npt.NDArray[Any]
 
-#: Share of the onsets in the cost of the finest level.
-ONSET_WEIGHT = 0.5
+#: Of the onsets beside the chroma in the cost of the finest level; both count alike, as in synctoolbox.
+ONSET_WEIGHT = 1.0
 #: Frames of the levels on which the key is compared: half a second.
 KEY_FRAMES = 25
 
