@@ -96,7 +96,7 @@ def main() -> None:
         row = {"piece": a.score.parent.name, "features_s": heard - begun, "align_s": aligned - heard}
         if args.peer:
             done = subprocess.run([args.peer, PEER, a.audio, b.audio], capture_output=True, check=True)
-            peer = json.loads(done.stdout)
+            peer = json.loads(done.stdout[done.stdout.index(b"{") :])  # after dots of progress
             pairs = np.array(peer.pop("path"))
             here["synctoolbox, audio"] = np.interp(in_a, pairs[:, 0], pairs[:, 1]) - in_b
             row["synctoolbox"] = peer
