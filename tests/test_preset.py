@@ -161,7 +161,10 @@ def test_a_missing_preset_is_suggested(monkeypatch, tmp_path):
 
 
 #: What these presets must be told first, and the words that say so.
-TEMPLATES = {"follow": "set reference", "identify": "followspot library add"}
+TEMPLATES = {
+    **dict.fromkeys(("follow", "follow_cues", "follow_midi"), "set reference"),
+    "identify": "followspot library add",
+}
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
