@@ -19,8 +19,8 @@ OTHER = len(LABELS) - 1
 BANDS_OF = ((0, 6), (4, 24), (24, BANDS), (2, 14), (20, BANDS), (10, BANDS))  # where a class is loud
 LEVEL_HALF_LIFE = 3.0  # seconds in which the level that bands are measured against falls by half
 LOUDEST_HALF_LIFE = 30.0  # seconds in which the loudest stroke of a class is forgotten by half (6 dB)
-HEARD = 4.5  # frames of a stroke that have been heard, as a rule, when it is said
-DELAY = 8.5  # frames after its beginning at which the network tells what it was
+HEARD = 3.5  # frames of a stroke that have been heard, as a rule, when it is said
+DELAY = 7.5  # frames after its beginning at which the network tells what it was
 NEAR = 3.5  # frames within which two classes are one stroke
 REST = 9  # frames between two strokes, at least
 DUE = 6  # frames after its note at which a stroke is confirmed
@@ -71,7 +71,7 @@ class DrumNotes(HopNode):
     )
 
     threshold = Param(0.5, low=0.02, high=0.98, live=True, help="probability that makes a stroke")
-    certainty = Param(0.4, low=0.02, high=0.98, live=True, help="probability that makes a class")
+    certainty = Param(0.3, low=0.02, high=0.98, live=True, help="probability that makes a class")
     kick = Param(36, low=0, high=127, live=True, help="MIDI note of the class")
     snare = Param(38, low=0, high=127, live=True, help="MIDI note of the class")
     hihat = Param(42, low=0, high=127, live=True, help="MIDI note of the class")

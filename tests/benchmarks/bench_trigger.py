@@ -86,18 +86,17 @@ def class_row(strokes: list[tuple[float, str]], run: Run) -> Row:
     return row
 
 
-def drums() -> dict[str, object]:
+def drums(seconds: float) -> dict[str, object]:
     report: dict[str, object] = {}
     tables: dict[str, list[Row]] = {}
-    for name, stems, strokes in songs():
+    for name, stems, strokes in songs(seconds):
         mix = np.sum(list(stems.values()), axis=0)
-        seconds = len(mix) / RATE
         for title, audio in (("stem", stems["drums"]), ("mix", mix)):
             run = play("trigger_drums", audio)
             row = {
                 **onset_row(strokes, run),
                 **class_row(strokes, run),
-                "ms_per_s": run.spent / seconds * 1e3,
+                "ms_per_s": run.spent * RATE / len(mix) * 1e3,
             }
             tables.setdefault(f"drums, {title}, followspot", []).append({"song": name, **row})  # type: ignore[dict-item]
             tables.setdefault(f"drums, {title}, aubio hfc 512/128", []).append(
@@ -202,15 +201,15 @@ def summary(tables: dict[str, list[Row]]) -> dict[str, object]:
     return report
 
 
-def mono() -> dict[str, object]:
-    clips = list(chorales())
+def mono(seconds: float) -> dict[str, object]:
+    clips = list(chorales(seconds))
     peers = basic_pitch([file for _, file, _, _ in clips])
     tables: dict[str, list[Row]] = {}
     for name, file, audio, rows in clips:
         own = play("trigger_mono", audio)
         runs = {"followspot": own, "aubio.notes 1024/128": aubio_notes(audio)}
         if peers:
-            runs["basic-pitch, offline"] = peers[file]
+            runs["basic-pitch, offline"] = Run([n for n in peers[file].notes if n.time < seconds])
         for truth_name, truth in (
             ("onsets of chords", rows),
             ("onsets by aubio's YIN", moved_to_pitch(audio, rows)),
@@ -223,10 +222,10 @@ def mono() -> dict[str, object]:
     return summary(tables)
 
 
-def piano() -> dict[str, object]:
-    """Twenty seconds of each piece, played by MuseScore General, a font that made no template."""
+def piano(seconds: float) -> dict[str, object]:
+    """Twenty seconds of each piece at most, played by MuseScore General, a font that made no template."""
     tables: dict[str, list[Row]] = {}
-    clips = list(performances(20.0))
+    clips = list(performances(min(seconds, 20.0)))
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for name, audio, _ in clips:
@@ -254,11 +253,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[])
+    parser.add_argument("--seconds", type=float, default=1e4, help="of each clip, from its beginning")
     options = parser.parse_args()
     out = Path("build/benchmarks/trigger.json")
     report = json.loads(out.read_text()) if out.exists() else {}
     for part in options.parts or PARTS:
-        report |= PARTS[part]()
+        report |= PARTS[part](options.seconds)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(report, indent=1))
 

@@ -82,18 +82,21 @@ def merged(times: np.ndarray, within: float = 0.03) -> np.ndarray:
     return np.array(kept)
 
 
-def songs() -> Iterator[tuple[str, dict[str, np.ndarray], list[tuple[float, str]]]]:
+def songs(seconds: float) -> Iterator[tuple[str, dict[str, np.ndarray], list[tuple[float, str]]]]:
     """Name, stems and strokes (seconds, class) of the drum songs."""
     for folder in sorted((DATA / "mdb").iterdir()):
-        stems = {file.stem: sf.read(file, dtype="float32")[0] for file in sorted(folder.glob("*.flac"))}
+        stop = int(seconds * RATE)
+        stems = {
+            file.stem: sf.read(file, dtype="float32")[0][:stop] for file in sorted(folder.glob("*.flac"))
+        }
         rows = [line.split() for line in (folder / "drums.txt").read_text().splitlines() if line.strip()]
-        yield folder.name, stems, [(float(at), kind) for at, kind in rows]
+        yield folder.name, stems, [(float(at), kind) for at, kind in rows if float(at) < seconds - 0.1]
 
 
 PARTS = {"violin": 1, "clarinet": 2, "saxophone": 3, "bassoon": 4}
 
 
-def chorales() -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
+def chorales(seconds: float) -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
     """Name, file, audio and rows of (onset s, MIDI pitch) of every stem of the chorales.
 
     The onsets are those of the chords: the players of one chord are tens of ms apart.
@@ -102,13 +105,9 @@ def chorales() -> Iterator[tuple[str, Path, np.ndarray, np.ndarray]]:
         rows = np.loadtxt(folder / "notes.txt")
         for instrument, part in PARTS.items():
             file = folder / f"{instrument}.flac"
-            own = rows[rows[:, 3] == part][:, [0, 2]] * [1e-3, 1.0]
-            yield (
-                f"{folder.name} {instrument}",
-                file,
-                sf.read(file, dtype="float32")[0],
-                own[own[:, 0].argsort()],
-            )
+            own = rows[(rows[:, 3] == part) & (rows[:, 0] < 1e3 * seconds - 300)][:, [0, 2]] * [1e-3, 1.0]
+            audio = sf.read(file, dtype="float32")[0][: int(seconds * RATE)]
+            yield f"{folder.name} {instrument}", file, audio, own[own[:, 0].argsort()]
 
 
 def moved_to_pitch(audio: np.ndarray, rows: np.ndarray) -> np.ndarray:
