@@ -1,4 +1,4 @@
-"""Kernels of the accent front end: log bands of a magnitude spectrum at a level that does not matter."""
+"""Kernels of the accent front end: log bands of a magnitude spectrum at any level, chroma."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ Array = npt.NDArray[np.float32]
 BANDS = 32
 LOWEST, HIGHEST = 30.0, 11000.0  # Hz
 COMPRESSION = 30.0
+CLASSES = 12
+CHROMA_LOWEST, CHROMA_HIGHEST = 100.0, 2600.0  # Hz
 
 
 def band_weights(
@@ -71,3 +73,23 @@ def accent_bands(magnitude, first, count, weights, level, decay, out):  # type: 
     scale = np.float32(COMPRESSION) / max(level[0], np.float32(1e-12))
     for band in range(BANDS):
         out[band] = np.log(np.float32(1.0) + scale * out[band])
+
+
+def pitch_places(rate: int, bins: int) -> tuple[int, npt.NDArray[np.int64], Array]:
+    """First bin of the chroma, and for each bin from there on the pitch class below it and the share of the
+    one above."""
+    frequency = np.arange(bins) * (rate / 2 / (bins - 1))
+    inside = np.flatnonzero((frequency >= CHROMA_LOWEST) & (frequency < CHROMA_HIGHEST))
+    pitch = 69 + 12 * np.log2(frequency[inside] / 440.0)
+    below = np.floor(pitch)
+    return int(inside[0]), (below % CLASSES).astype(np.int64), (pitch - below).astype(np.float32)
+
+
+@nb.njit(nogil=True, cache=True)
+def add_chroma(magnitude, first, below, share, out):  # type: ignore[no-untyped-def]
+    """out (12,) += the square roots of the magnitudes, each bin shared by its two nearest pitch classes."""
+    for k in range(len(below)):
+        size = np.sqrt(magnitude[first + k])
+        upper = size * share[k]
+        out[below[k]] += size - upper
+        out[(below[k] + 1) % CLASSES] += upper

@@ -15,8 +15,8 @@ WEIGHT = 0.7  # of the evidence of one beat
 class Bars:
     """Belief over meters of 2, 3, 4 and 6 beats and the place in the bar.
 
-    `advance` takes the downbeat logit heard at the last beat and returns the most probable meter and place;
-    `probability` says how probable that place is, summed over meters that agree about the downbeat.
+    `advance` at every beat gives the most probable state; `observe` what the bar network said of a beat.
+    `belief` holds the probabilities of the states (`meter`, `place`).
     """
 
     def __init__(self, table: np.ndarray) -> None:
@@ -30,9 +30,9 @@ class Bars:
     def reset(self) -> None:
         self.belief[:] = self.prior
 
-    def observe(self, logit: float) -> None:
-        """The downbeat logit heard at the beat that was last advanced to."""
-        bars_observe(float(logit), self.table, self.belief, self.place)
+    def observe(self, logit: float, back: int = 0) -> None:
+        """The downbeat logit of the beat that was last advanced to, or of the one `back` beats before it."""
+        bars_observe(float(logit), self.table, self.belief, self.meter, self.place, back)
 
     def advance(self) -> int:
         """One beat on; returns the index of the most probable state."""
@@ -44,14 +44,14 @@ class Bars:
         self.belief /= self.belief.sum()
 
 
-@nb.njit("void(float64, float32[::1], float64[::1], int64[::1])", nogil=True, cache=True)
-def bars_observe(logit, table, belief, place):  # type: ignore[no-untyped-def]
-    at = (min(1.9, max(-8.9, logit)) + 9.0) * 2.0
+@nb.njit("void(float64, float32[::1], float64[::1], int64[::1], int64[::1], int64)", nogil=True, cache=True)
+def bars_observe(logit, table, belief, meter, place, back):  # type: ignore[no-untyped-def]
+    at = min(len(table) - 1.01, max(0.0, 2.0 * logit + 12.0))
     low = int(at)
-    gain = np.exp(WEIGHT * min(3.0, max(-2.0, table[low] * (1 - (at - low)) + table[low + 1] * (at - low))))
+    gain = np.exp(WEIGHT * min(3.0, max(-2.5, table[low] * (1 - (at - low)) + table[low + 1] * (at - low))))
     total = 0.0
     for i in range(len(belief)):
-        if place[i] == 0:
+        if (place[i] - back) % meter[i] == 0:
             belief[i] *= gain
         total += belief[i]
     for i in range(len(belief)):

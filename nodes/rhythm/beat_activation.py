@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.node import FrameNode, FramesFormat, FramesIn, FramesOut
-from nodes.rhythm.accent_kernels import BANDS, accent_bands, band_weights
+from engine.node import FrameNode, FramesFormat, FramesIn, FramesOut, same_grid
+from nodes.rhythm.accent_kernels import (
+    BANDS,
+    CLASSES,
+    accent_bands,
+    add_chroma,
+    band_weights,
+    pitch_places,
+)
 from nodes.rhythm.beat_network import DELAY, weights
 from nodes.rhythm.network_kernels import CHANNELS, ROWS, SPAN, TAPS, network_step
 
@@ -28,8 +35,9 @@ class BeatActivation(FrameNode):
 
     magnitude = FramesIn("magnitude spectrum, shape (bins,), 75 to 100 frames a second")
     activation = FramesOut("logits (4,): beat at the older and newer frame, downbeat at the older and newer")
+    colour = FramesOut("mean of the bands (32,) and sum of the chroma (12,) of the same two frames")
 
-    def prepare(self, magnitude: FramesFormat) -> FramesFormat:
+    def prepare(self, magnitude: FramesFormat) -> dict[str, FramesFormat]:
         if len(magnitude.shape) != 1:
             raise ValueError(f"takes the spectrum of one channel, not {magnitude}: mix the channels first")
         if not 75.0 <= magnitude.frame_rate <= 100.0:
@@ -38,6 +46,7 @@ class BeatActivation(FrameNode):
                 f"needs 75 to 100 frames a second, not {magnitude.frame_rate:.4g}: set hop = {hop}"
             )
         self._first, self._count, self._bands = band_weights(magnitude.rate, magnitude.shape[0])
+        self._low, self._below, self._share = pitch_places(magnitude.rate, magnitude.shape[0])
         self._decay = np.float32(0.5 ** (1.0 / (magnitude.frame_rate * LEVEL_HALF_LIFE)))
         self._level = np.zeros(1, np.float32)
         self._weights = weights()
@@ -47,7 +56,10 @@ class BeatActivation(FrameNode):
         self._rows = np.zeros((ROWS, CHANNELS), np.float32)
         self._steps = np.zeros(1, np.int64)
         self._scratch = np.zeros((TAPS + 2) * CHANNELS, np.float32)
-        return FramesFormat(
+        # The network answers two frames late: the colour waits for it.
+        self._now = np.zeros(BANDS + CLASSES, np.float32)
+        self._before = np.zeros(BANDS + CLASSES, np.float32)
+        grid = FramesFormat(
             rate=magnitude.rate,
             hop=2 * magnitude.hop,
             origin=magnitude.origin + (1 - DELAY) * magnitude.hop,
@@ -56,9 +68,10 @@ class BeatActivation(FrameNode):
             unit="logit",
             labels=("beat, older", "beat, newer", "downbeat, older", "downbeat, newer"),
         )
+        return {"activation": grid, "colour": same_grid(grid, shape=(BANDS + CLASSES,))}
 
     def reset(self) -> None:
-        for state in (self._level, self._inputs, self._rows, self._steps):
+        for state in (self._level, self._inputs, self._rows, self._steps, self._now, self._before):
             state[:] = 0
 
     def process(self) -> None:
@@ -70,8 +83,14 @@ class BeatActivation(FrameNode):
             accent_bands(
                 frames.slots[k], self._first, self._count, self._bands, self._level, self._decay, bands
             )
+            add_chroma(frames.slots[k], self._low, self._below, self._share, self._now[BANDS:])
             if newer:
                 slot = self.activation.push(index >> 1)
+                self.colour.push(index >> 1)[:] = self._before
+                np.add(self._older, self._newer, out=self._now[:BANDS])
+                self._now[:BANDS] *= 0.5
+                self._before[:] = self._now
+                self._now[:] = 0.0
                 network_step(self._weights, self._inputs, self._rows, self._steps, self._scratch, slot)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The beat network's weights and the tables of what its outputs are worth, from `beat_network.npz`.
+"""The beat network's weights and the table of what its output is worth, from `beat_network.npz`.
 
 The model card is `beat_network.md`, the training script `tests/benchmarks/train_beat_network.py`.
 """
@@ -47,11 +47,8 @@ def read_weights(path: Path) -> Weights:
 
 
 @lru_cache(maxsize=1)
-def likelihood_tables() -> tuple[Array, Array]:
-    """Log likelihood ratios by logit (bins of 0.5 from -9).
-
-    First (2, 15, 23): of the beat output at -7..7 ticks around a beat, and around a half beat, against
-    elsewhere. Second (23,): of the downbeat output at a downbeat against at another beat.
-    """
+def likelihood_table() -> Array:
+    """(2, tempo bands, 15, 23) log likelihood ratios by logit (bins of 0.5 from -9): of the beat output at
+    -7..7 ticks around a beat, and around a half beat, against elsewhere."""
     with np.load(FILE) as file:
-        return file["beat_table"].astype(np.float32), file["downbeat_table"].astype(np.float32)
+        return file["beat_table"].astype(np.float32)

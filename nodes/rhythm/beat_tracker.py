@@ -14,14 +14,21 @@ from engine.node import (
     Param,
     same_grid,
 )
+from nodes.rhythm.bar_kernels import COLOURS
+from nodes.rhythm.bar_listener import BarListener
+from nodes.rhythm.bar_network import downbeat_table
 from nodes.rhythm.bars import Bars
-from nodes.rhythm.beat_network import likelihood_tables
+from nodes.rhythm.beat_network import likelihood_table
 from nodes.rhythm.belief import Belief
 from nodes.rhythm.belief_kernels import TICKS
 
 SEARCHING, TRACKING, HOLDING, SILENT = "searching", "tracking", "holding", "silent"
 REVISE = 0.004  # seconds by which a prediction must move to be amended
-MEMORY = 64  # steps of downbeat evidence kept
+BEAT, OFF_BEAT, DOUBLE, BETWEEN, HALF = range(5)  # what the pulse may be, as in `bar_kernels.PULSES`
+SURE = 0.8  # probability with which it must be something else, at two beats in a row, to be changed
+LEAST_BEATS = 4  # judged before
+FAINTEST = 0.12  # beat probability at a beat that says anything about the pulse
+CERTAIN, REST = 0.6, 0.2  # probability from which it is the beat, and what all else is then worth, every beat
 
 
 class BeatTracker(FrameNode):
@@ -29,8 +36,11 @@ class BeatTracker(FrameNode):
 
     A bar-pointer filter (`belief.py`) weighs tempi and places of the beat by what the activation is worth on
     the beat, half way, and elsewhere. Once the next beat is probable enough it is announced, amended with
-    higher revisions while it moves, and counted when it is due. Bars of 2, 3, 4 or 6 beats are followed by
-    the downbeat evidence at each beat.
+    higher revisions while it moves, and counted when it is due.
+
+    After every beat a recurrent network over beats (`bar_listener.py`) compares it with those before it. It
+    says how much it is a downbeat, by which bars of 2, 3, 4 or 6 beats are followed, and whether the pulse is
+    the beat at all: one half way between the beats is turned round, one twice or half as fast changes tempo.
 
     States: searching (nothing believed yet), tracking, holding (no beat heard for a while, the tempo
     goes on), silent (longer than `hold`: no beats until something is heard, tempo forgotten).
@@ -43,6 +53,7 @@ class BeatTracker(FrameNode):
     """
 
     activation = FramesIn("logits (4,) from `BeatActivation`")
+    colour = FramesIn("bands and chroma (44,) from `BeatActivation`")
     beats = EventsOut(
         "beats, foretold and amended until due",
         kinds={
@@ -70,20 +81,23 @@ class BeatTracker(FrameNode):
     enter = Param(0.42, low=0.0, high=1.0, live=True, help="confidence from which beats are given")
     leave = Param(0.30, low=0.0, high=1.0, live=True, help="confidence below which they stop again")
     hold = Param(2.5, low=0.5, high=30.0, unit="s", live=True, help="beats go on so long when none is heard")
-    heard = Param(0.12, low=0.01, high=0.9, live=True, help="beat probability that counts as heard")
+    heard = Param(0.2, low=0.01, high=0.9, live=True, help="beat probability that counts as heard")
 
     test_seconds = 6.0
 
-    def prepare(self, activation: FramesFormat) -> dict[str, FramesFormat | EventsFormat]:
+    def prepare(
+        self, activation: FramesFormat, colour: FramesFormat
+    ) -> dict[str, FramesFormat | EventsFormat]:
         if activation.shape != (4,):
             raise ValueError(f"takes the logits of BeatActivation, shape (4,), not {activation}")
-        beat_table, downbeat_table = likelihood_tables()
+        if colour.shape != (COLOURS,):
+            raise ValueError(f"takes the colour of BeatActivation, shape ({COLOURS},), not {colour}")
         frame_hop = activation.hop / 2
         self._tick = frame_hop / TICKS  # samples
         self._step = activation.hop
-        self._belief = Belief(activation.rate / frame_hop, beat_table)
-        self._bars = Bars(downbeat_table)
-        self._logits = np.zeros(MEMORY, np.float32)  # downbeat evidence of the last steps
+        self._belief = Belief(activation.rate / frame_hop, likelihood_table())
+        self._bars = Bars(downbeat_table())
+        self._listener = BarListener()
         self._rate = activation.rate
         self._out = self._belief.out
         self._fresh()
@@ -100,7 +114,7 @@ class BeatTracker(FrameNode):
         self._belief.set_prior(self.low, max(self.low, self.high), self.centre, self.width)
         self._belief.reset()
         self._bars.reset()
-        self._logits[:] = -9.0
+        self._listener.reset()
         self._state, self._states = "", 0
         self._giving = False
         self._key = self._count = 0
@@ -109,7 +123,9 @@ class BeatTracker(FrameNode):
         self._revision = -1
         self._counted = False  # whether the bar has moved on to the next beat already
         self._last_heard = -(10**9)
-        self._pending_bar = -1  # step at which the last beat's downbeat evidence is complete
+        self._judge_at = -1  # step at which the last beat can be judged
+        self._place_of_beat = 0.0  # of the last beat, in steps
+        self._doubted = -1  # what the pulse was taken for at the last beat, if not for the beat
 
     def reset(self) -> None:
         self._fresh()
@@ -125,14 +141,19 @@ class BeatTracker(FrameNode):
                 self._belief.set_prior(self.low, max(self.low, self.high), self.centre, self.width)
 
     def step(
-        self, activation: np.ndarray, tempo: np.ndarray, confidence: np.ndarray, phase: np.ndarray
+        self,
+        activation: np.ndarray,
+        colour: np.ndarray,
+        tempo: np.ndarray,
+        confidence: np.ndarray,
+        phase: np.ndarray,
     ) -> None:
         belief = self._belief
         belief.step(activation)
         ticks, share, period, probability = self._out
-        self._logits[self.index % MEMORY] = max(activation[2], activation[3])
-        if self.index == self._pending_bar:
-            self._bars.observe(max(self._logits[(self.index - k) % MEMORY] for k in range(3)))
+        self._listener.hear(self.index, colour, activation[0], activation[1])
+        if self.index == self._judge_at and self._judge(period):
+            return self._stand_by(tempo, confidence, phase)
         if probability >= self.heard:
             self._last_heard = self.time
         self._follow_state(share, ticks * self._tick)
@@ -143,6 +164,48 @@ class BeatTracker(FrameNode):
         confidence[...] = share
         phase[...] = (1.0 - ticks / period) % 1.0
 
+    def _judge(self, period: float) -> bool:
+        """What the last beat says of the bar and of the pulse; True if the pulse was changed by it."""
+        listener = self._listener
+        listener.judge(self._place_of_beat, period / (2 * TICKS))
+        self._bars.observe(listener.downbeat, 1 if self._counted else 0)
+        heard = int(np.argmax(listener.pulse))
+        sure = listener.pulse[heard] + (listener.pulse[5 - heard] if heard in (DOUBLE, BETWEEN) else 0.0)
+        kind = DOUBLE if heard == BETWEEN else heard
+        if listener.strength < FAINTEST:
+            return False
+        if kind == BEAT and sure >= CERTAIN and listener.judged >= LEAST_BEATS:
+            self._belief.favour(REST)
+        if kind == BEAT or sure < SURE or listener.judged < LEAST_BEATS or self.lock:
+            self._doubted = -1
+            return False
+        if kind != self._doubted:
+            self._doubted = kind
+            return False
+        return self._change_pulse(heard)
+
+    def _change_pulse(self, heard: int) -> bool:
+        belief = self._belief
+        if heard == OFF_BEAT:
+            belief.turn()
+        elif not belief.change_tempo(
+            belief.doubled if heard == HALF else belief.halved, 1 if heard == DOUBLE else 0
+        ):
+            return False
+        self._withdraw()
+        self._counted = False
+        self._doubted = -1
+        self._listener.start_again()
+        self._bars.reset()
+        return True
+
+    def _stand_by(self, tempo: np.ndarray, confidence: np.ndarray, phase: np.ndarray) -> None:
+        """The belief has changed under the last answers: the next step gives new ones."""
+        ticks, share, period, _ = self._out
+        tempo[...] = 60.0 * self._belief.tick_rate / period
+        confidence[...] = share
+        phase[...] = (1.0 - ticks / period) % 1.0
+
     def _follow_state(self, share: float, ahead: float) -> None:
         quiet = (self.time - self._last_heard) / self._rate
         if quiet > self.hold:
@@ -150,6 +213,7 @@ class BeatTracker(FrameNode):
                 self._say(SILENT)
                 self._belief.forget()
                 self._bars.reset()
+                self._listener.start_again()
             self._giving = False
         else:
             # Given up only when the beat is at hand: from afar even a sure tempo leaves its place open.
@@ -229,7 +293,9 @@ class BeatTracker(FrameNode):
         """The beat falls before the next step: it is counted, and the one after it is looked for."""
         clock = self._belief.clock
         clock[1] = clock[0] + ticks
-        self._pending_bar = self.index + max(1, int(np.ceil(ticks / (2 * TICKS)))) + 1
+        # A step's middle lies a quarter of a step before its newer frame.
+        self._place_of_beat = self.index + 0.25 + ticks / (2 * TICKS)
+        self._judge_at = max(self.index + 1, self._listener.complete(self._place_of_beat))
         self._key += 2
         self._count += 1
         self._announced, self._revision, self._counted = -1, -1, False
@@ -242,4 +308,4 @@ class BeatTracker(FrameNode):
 
         graph.add("stft", Stft()).add("activation", BeatActivation())
         graph.connect("input.audio", "stft").connect("stft.magnitude", "activation")
-        return {"activation": "activation.activation"}
+        return {"activation": "activation.activation", "colour": "activation.colour"}

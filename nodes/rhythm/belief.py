@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodes.rhythm.belief_kernels import TICKS, belief_step
+from nodes.rhythm.belief_kernels import TICKS, belief_step, favour, regrid, rescale
 
 # Chosen on the development part of the composed songs, see docs/decisions.md.
 TEMPO_STEP = 0.016  # natural log of neighbouring tempi's ratio
@@ -14,8 +14,8 @@ BROAD, BROAD_PLACES = 0.011, 4.5  # weight and width of larger changes
 PULL = 0.4  # a second: how strongly usual tempi are favoured all the time
 OCTAVE, TURN = 0.001, 0.002  # shares of a beat's mass that go to half and double tempo, and half a beat on
 RESTART = 0.001  # share of the arriving mass that starts anew at a tempo of the prior
-ON_WEIGHT = 0.55  # of the evidence around the beat; frames are not independent
-OFF_WEIGHTS = (0.55, 0.55, 0.55)  # of the evidence around the half beat, by tempo band
+ON_WEIGHT = 0.42  # of the evidence around the beat; frames are not independent
+OFF_WEIGHTS = (0.42, 0.42, 0.42)  # of the evidence around the half beat, by tempo band
 TEMPO_BANDS = (95.0, 145.0)  # BPM, where the tables change
 LEAST, MOST = -1.0, 3.0  # limits of the evidence of one frame at one place
 SLOWEST, FASTEST = 40.0, 240.0  # BPM, the tempi that exist
@@ -44,6 +44,9 @@ class Belief:
         self.pull = np.ones(count, np.float32)
         near = np.abs(np.log(self.period[:, None] / self.period[None, :] * [[[2.0]], [[0.5]]])).argmin(axis=2)
         self.slower, self.faster = near.astype(np.int64)
+        exact = np.log(self.period[None, :] / self.period[near] / [[0.5], [2.0]])
+        self.halved, self.doubled = np.where(np.abs(exact) < 2 * TEMPO_STEP, near, -1).astype(np.int64)
+        self.spare = np.zeros_like(self.cells)
         self.jumps = np.array([OCTAVE, TURN], np.float32)
         self.band = np.searchsorted(TEMPO_BANDS, self.bpm).astype(np.int64)
         self.restart = np.zeros(count, np.float32)
@@ -87,6 +90,33 @@ class Belief:
         self.pointer[:] = 0
         self.forget()
         self.clock[0], self.clock[1] = 0.0, -1e6
+
+    def turn(self) -> None:
+        """What was taken for the beat is half way between beats."""
+        for k in range(len(self.period)):
+            self.pointer[k] = (self.pointer[k] + self.period[k] // 2) % self.period[k]
+        self.clock[1] -= self.out[2] / 2
+
+    def change_tempo(self, to: np.ndarray, later: int = 0) -> bool:
+        """All tempi move to half (`to` is `halved`) or double (`doubled`) of themselves; the next beat comes
+        `later` old periods later. False, and nothing done, where the new tempo is not allowed."""
+        best = to[int(np.argmax(self.mass))]
+        if best < 0 or not self.pull[best] > 0:
+            return False
+        target = np.where((to >= 0) & (self.pull[to] > 0), to, -1)
+        total = regrid(
+            self.cells, self.offset, self.period, self.pointer, self.mass, target, later, self.spare
+        )
+        rescale(self.cells, self.mass, self.offset, self.period, np.float32(total))
+        return True
+
+    def favour(self, rest: float) -> None:
+        """The pulse that is followed is the beat: everything else is worth `rest` of what it was."""
+        total = favour(
+            self.cells, self.offset, self.period, self.pointer, self.mass,
+            self.out[0], self.out[2], 0.1, 0.2, np.float32(rest),
+        )  # fmt: skip
+        rescale(self.cells, self.mass, self.offset, self.period, np.float32(total))
 
     def step(self, logits: np.ndarray) -> None:
         belief_step(

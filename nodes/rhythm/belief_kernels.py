@@ -103,6 +103,56 @@ def observe(cells, offset, period, pointer, band, on_beats, off_beats, mass):  #
 
 
 @nb.njit(nogil=True, cache=True)
+def regrid(cells, offset, period, pointer, mass, target, later, spare):  # type: ignore[no-untyped-def]
+    """All mass of tempo i goes to tempo `target[i]` (-1: is lost), its next beat `later` old periods later.
+
+    Returns the mass that is left. `spare`: scratch as large as `cells`.
+    """
+    spare[:] = 0.0
+    for i in range(len(period)):
+        mass[i] = 0.0
+    total = np.float32(0.0)
+    for i in range(len(period)):
+        j = target[i]
+        if j < 0:
+            continue
+        turn, place = period[i], pointer[i]
+        for k in range(turn):
+            at = place + k
+            held = cells[offset[i] + (at if at < turn else at - turn)]
+            to = (pointer[j] + k + later * turn) % period[j]
+            spare[offset[j] + to] += held
+            mass[j] += held
+            total += held
+    cells[:] = spare
+    return total
+
+
+@nb.njit(nogil=True, cache=True)
+def favour(cells, offset, period, pointer, mass, ahead, turn, octaves, share, rest):  # type: ignore[no-untyped-def]
+    """Multiply by `rest` all but the cells of one pulse. Returns the mass that is left.
+
+    Its next beat is `ahead` ticks from now, give or take `share` of a period, and its tempo within `octaves`
+    of the period `turn`.
+    """
+    total = np.float32(0.0)
+    for i in range(len(period)):
+        near = abs(np.log2(period[i] / turn)) <= octaves
+        width = share * period[i]
+        own = np.float32(0.0)
+        for k in range(period[i]):
+            at = pointer[i] + k
+            cell = offset[i] + (at if at < period[i] else at - period[i])
+            away = abs(k - ahead)
+            if not (near and (away <= width or period[i] - away <= width)):
+                cells[cell] *= rest
+            own += cells[cell]
+        mass[i] = own
+        total += own
+    return total
+
+
+@nb.njit(nogil=True, cache=True)
 def rescale(cells, mass, offset, period, total):  # type: ignore[no-untyped-def]
     """Divide everything by the total mass; sums are taken afresh so that rounding does not add up."""
     again = np.float32(0.0)

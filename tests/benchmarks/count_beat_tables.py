@@ -62,14 +62,6 @@ def count_beats(output: np.ndarray, beats: np.ndarray, counts: np.ndarray) -> No
     np.add.at(counts[2, tempo, 0], values[~on & ~half], 1.0)
 
 
-def count_downbeats(output: np.ndarray, beats: np.ndarray, counts: np.ndarray) -> None:
-    """Add one song to `counts` (another beat, downbeat; logits): the best logit within 3 frames."""
-    for time, place in beats:
-        at = round(time * RATE / HOP + 1 + DELAY)
-        if 8 < at < len(output) - 4:
-            counts[int(place == 1), binned(output[at - 3 : at + 4, 1].max())] += 1.0
-
-
 def beat_table(counts: np.ndarray) -> np.ndarray:
     """(2, tempo bands, ticks, logits): log ratios to elsewhere, smoothed, shrunk towards all tempi."""
     counts = counts + 0.15 * counts.sum(axis=1, keepdims=True)
@@ -91,7 +83,6 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+")
     options = parser.parse_args()
     beat_counts = np.zeros((3, len(TEMPO_BANDS) + 1, 2 * REACH + 1, BINS))
-    downbeat_counts = np.zeros((2, BINS))
     for folder in options.folders:
         for path in sorted(folder.glob("*.npz")):
             with np.load(path) as song:
@@ -99,17 +90,9 @@ def main() -> None:
                     continue
                 output, beats = logits(song["x"].astype(np.float32), options.network), song["beats"]
             count_beats(output, beats[:, 0], beat_counts)
-            count_downbeats(output, beats, downbeat_counts)
-    downbeat = gaussian_filter(downbeat_counts, (0, 1.2)) + 0.5
-    downbeat /= downbeat.sum(axis=1, keepdims=True)
     with np.load(options.network) as file:
         weights = {name: file[name].astype(np.float32) for name in file.files if "table" not in name}
-    np.savez(
-        FILE,
-        **weights,
-        beat_table=beat_table(beat_counts),
-        downbeat_table=np.log(downbeat[1] / downbeat[0]).astype(np.float32),
-    )
+    np.savez(FILE, **weights, beat_table=beat_table(beat_counts))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Composes and renders songs of `tests/benchmarks/band` (needs fluidsynth and its sound fonts), some begun late
 or played faster and slower, and pieces in which noise stands alone or takes over, and writes one .npz each:
-`x` (frames, 32) bands, `beats` rows of (seconds, place in the bar), `style`. What is there is kept.
+`x` (frames, 32) bands, `chroma` (frames / 2, 12), `beats` rows of (seconds, place in the bar), `style`. What is
+there is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import lfilter
 
-from nodes.rhythm.accent_kernels import BANDS, accent_bands, band_weights
+from nodes.rhythm.accent_kernels import (
+    BANDS,
+    CLASSES,
+    accent_bands,
+    add_chroma,
+    band_weights,
+    pitch_places,
+)
 from tests.benchmarks.band.mix import mix
 from tests.benchmarks.band.render import render
 from tests.benchmarks.band.styles import STYLES, compose
@@ -22,18 +30,22 @@ RATE, WINDOW, HOP = 44100, 2048, 512
 MEMORY = 3.0  # seconds in which the level halves, as in `BeatActivation`
 
 
-def bands(audio: np.ndarray) -> np.ndarray:
-    """(frames, BANDS) as `BeatActivation` computes them; frame i ends at sample (i + 1) * HOP."""
+def features(audio: np.ndarray) -> dict[str, np.ndarray]:
+    """Bands (frames, BANDS) and chroma of every two frames as `BeatActivation` computes them; frame i ends at
+    sample (i + 1) * HOP."""
     first, count, weights = band_weights(RATE, WINDOW // 2 + 1)
     hann = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
     padded = np.concatenate([np.zeros(WINDOW, np.float32), audio.astype(np.float32)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[HOP::HOP]
     out, level = np.zeros((len(windows), BANDS), np.float32), np.zeros(1, np.float32)
+    places, chroma = pitch_places(RATE, WINDOW // 2 + 1), np.zeros((len(windows) // 2, CLASSES), np.float32)
     decay = np.float32(0.5 ** (HOP / RATE / MEMORY))
     for i, window in enumerate(windows):
         magnitude = np.abs(np.fft.rfft(window * hann)).astype(np.float32) / WINDOW
         accent_bands(magnitude, first, count, weights, level, decay, out[i])
-    return out
+        if i < 2 * len(chroma):
+            add_chroma(magnitude, *places, chroma[i // 2])
+    return {"x": out.astype(np.float16), "chroma": chroma.astype(np.float16)}
 
 
 def song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.ndarray]:
@@ -101,12 +113,12 @@ def main() -> None:
         path = options.folder / f"{index:05d}.npz"
         if not path.exists():
             style, audio, beats = song(options.seed, index, late=0.25)
-            np.savez(path, x=bands(audio).astype(np.float16), beats=beats, style=style)
+            np.savez(path, **features(audio), beats=beats, style=style)
     for index in range(options.noise):
         path = options.folder / f"n{index:04d}.npz"
         if not path.exists():
             audio, beats = interrupted(options.seed + 76, index)
-            np.savez(path, x=bands(audio).astype(np.float16), beats=beats, style="noise")
+            np.savez(path, **features(audio), beats=beats, style="noise")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = F.leaky_relu(self.c(F.pad(x, (self.reach, 0))), SLOPE)
-        return x + self.p(F.dropout(y, 0.1, self.training))
+        return x + self.p(y)
 
 
 class Network(nn.Module):
@@ -56,35 +56,49 @@ class Network(nn.Module):
         return y.reshape(batch, 2, 2, steps).transpose(2, 3).reshape(batch, 2, 2 * steps)
 
 
-def targets(beats: np.ndarray, frames: int) -> np.ndarray:
-    """1 at the frame of a beat (and downbeat), 0.4 beside it, DELAY frames late."""
-    out = np.zeros((2, frames), np.float32)
+def mark(out: np.ndarray, beats: np.ndarray, start: int, stretch: float) -> None:
+    """out (2, frames): 1 at the frame of a beat (and downbeat), 0.4 beside it, DELAY frames late; frame 0 is
+    the song's frame `start`, and time runs `stretch` times as slow."""
+    frames = out.shape[1]
     for row, times in ((0, beats[:, 0]), (1, beats[beats[:, 1] == 1, 0])):
-        for at in np.round(times * RATE / HOP + 1 + DELAY).astype(int):
+        for at in np.round((times * RATE / HOP + 1 + DELAY - start) * stretch).astype(int):
             for frame, value in ((at - 1, 0.4), (at + 1, 0.4), (at, 1.0)):
                 if 0 <= frame < frames:
                     out[row, frame] = max(out[row, frame], value)
-    return out
+
+
+def varied(part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(bands, frames) with gains bent, bands shifted or taken out, or noise added, at random."""
+    if rng.random() < 0.5:
+        bend = np.interp(np.arange(BANDS), np.linspace(0, BANDS - 1, 5), rng.normal(0, 0.4, 5))
+        part = np.log1p(np.expm1(part) * np.exp(bend)[:, None])
+    if rng.random() < 0.4:
+        shift = int(rng.integers(-2, 3))
+        part = part[np.clip(np.arange(BANDS) - shift, 0, BANDS - 1)]
+    if rng.random() < 0.25:
+        first = rng.integers(0, BANDS)
+        part[first : first + rng.integers(1, 10)] *= rng.uniform(0, 0.5)
+    if rng.random() < 0.25:
+        part = np.log1p(np.expm1(part) + 10 ** rng.uniform(-2, 0.3) * rng.uniform(0.3, 1, (BANDS, 1)))
+    return np.asarray(part, np.float32)
 
 
 def batch(songs: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> list[torch.Tensor]:
-    """Excerpts, most from the start, with the bands' gains bent at random and some bands taken out."""
+    """Excerpts, half of them from the start, most of them played slower or faster, and varied."""
     x = np.zeros((BATCH, BANDS, LENGTH), np.float32)
     y, mask = np.zeros((BATCH, 2, LENGTH), np.float32), np.zeros((BATCH, 1, LENGTH), np.float32)
     for row in range(BATCH):
-        bands, target = songs[rng.integers(len(songs))]
-        late = len(bands) > LENGTH and rng.random() > 0.6
+        bands, beats = songs[rng.integers(len(songs))]
+        stretch = float(np.exp(rng.uniform(np.log(0.75), np.log(1.35)))) if rng.random() < 0.75 else 1.0
+        late = len(bands) > LENGTH and rng.random() > 0.5
         start = int(rng.integers(0, len(bands) - LENGTH // 2)) if late else 0
-        part = bands[start : start + LENGTH].T.astype(np.float32)
-        if rng.random() < 0.5:
-            bend = np.interp(np.arange(BANDS), np.linspace(0, BANDS - 1, 5), rng.normal(0, 0.35, 5))
-            part = np.log1p(np.expm1(part) * np.exp(bend)[:, None]).astype(np.float32)
-        if rng.random() < 0.3:
-            first = rng.integers(0, BANDS)
-            part[first : first + rng.integers(1, 10)] *= rng.uniform(0, 0.5)
-        length = part.shape[1]
-        x[row, :, :length], mask[row, :, :length] = part, 1.0
-        y[row, :, :length] = target[:, start : start + length]
+        length = min(LENGTH, int((len(bands) - 1 - start) * stretch))
+        at = start + np.arange(length) / stretch
+        low = at.astype(int)
+        share = (at - low).astype(np.float32)[:, None]
+        part = bands[low] * (1 - share) + bands[np.minimum(low + 1, len(bands) - 1)] * share
+        x[row, :, :length], mask[row, :, :length] = varied(part.T, rng), 1.0
+        mark(y[row, :, :length], beats, start, stretch)
     return [torch.from_numpy(array) for array in (x, y, mask)]
 
 
@@ -98,27 +112,35 @@ def main() -> None:
     songs = []
     for path in sorted(options.folder.glob("*.npz")):
         with np.load(path) as file:
-            songs.append((file["x"], targets(file["beats"], len(file["x"]))))
+            songs.append((file["x"].astype(np.float32), file["beats"]))
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     network = Network()
+    mean_network = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+    )
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
     start, step, mean = time.time(), 0, 0.0
     while (done := (time.time() - start) / (60 * options.minutes)) < 1.0:
         for group in optimiser.param_groups:
             group["lr"] = 4e-3 * min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * done)) + 2e-5
         x, y, mask = batch(songs, rng)
-        error = F.binary_cross_entropy_with_logits(network(x), y, reduction="none") * mask
-        loss = (error[:, 0].sum() + 0.7 * error[:, 1].sum()) / mask.sum()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(x)
+        error = F.binary_cross_entropy_with_logits(logits.float(), y, reduction="none") * mask
+        loss = (error[:, 0].sum() + 0.8 * error[:, 1].sum()) / mask.sum()
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
+        mean_network.update_parameters(network)
         step += 1
         mean += (loss.item() - mean) / min(step, 100)
         if step % 100 == 0:
             print(f"step {step}, loss {mean:.4f}", flush=True)
-    np.savez(options.folder / "network.npz", **{k: v.numpy() for k, v in network.state_dict().items()})
+    np.savez(
+        options.folder / "network.npz", **{k: v.numpy() for k, v in mean_network.module.state_dict().items()}
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,208 @@
+"""Train the bar network: python -m tests.benchmarks.train_bar_network FOLDER OUT [--check FOLDER]
+
+FOLDER holds the songs of `make_beat_songs`; OUT is the .npz of weights and `bar_table` that
+`nodes/rhythm/bar_network.py` reads. Each song is heard from many places on, at beats that are a little off,
+as a tracker's are, and at pulses that are not the beat. Needs torch (tested with 2.13, CPU).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import gaussian_filter
+from scipy.signal import lfilter
+from torch import nn
+
+from nodes.rhythm.bar_kernels import (
+    ACCENT,
+    AFTER,
+    CLASSES,
+    COLOURS,
+    FEATURES,
+    HIDDEN,
+    LAGS,
+    OUTPUTS,
+    bar_features,
+)
+
+RATE, HOP = 44100, 512
+STEP = 2 * HOP / RATE  # seconds
+SLOWEST, FASTEST = 42.0, 235.0  # BPM that a pulse may have
+BINS = 25  # logits in steps of 0.5 from -6
+
+
+def colours(bands: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """(a power of two of steps, COLOURS): bands and chroma of two frames each, silence after the end."""
+    steps = len(chroma)
+    ring = np.zeros((1 << int(np.ceil(np.log2(steps + 1))), COLOURS), np.float32)
+    ring[:steps, :-CLASSES] = bands[: 2 * steps].astype(np.float32).reshape(steps, 2, -1).mean(axis=1)
+    ring[:steps, -CLASSES:] = chroma
+    return ring
+
+
+def features(ring: np.ndarray, steps: int, beats: np.ndarray) -> np.ndarray:
+    """(beats, FEATURES) at `beats` (seconds), as far as they are all heard."""
+    places = beats / STEP + 0.25  # a step is heard a quarter of one after its first frame's centre
+    chromas, accents = (np.zeros((LAGS + 1, n), np.float32) for n in (CLASSES, ACCENT))
+    count, scratch = np.zeros(1, np.int64), np.zeros(2 * COLOURS, np.float32)
+    rows: list[np.ndarray] = []
+    period = float(np.median(np.diff(places)))
+    for k, at in enumerate(places):
+        if round(at) + AFTER >= steps:
+            break
+        if k:
+            period = at - places[k - 1]
+        rows.append(np.zeros(FEATURES, np.float32))
+        bar_features(ring, at, period, chromas, accents, count, scratch, rows[-1])
+    return np.array(rows, np.float32).reshape(-1, FEATURES)
+
+
+def pulses(beats: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(times, rows of downbeat and kind of pulse) of what a tracker may follow, from anywhere on: songs begin
+    with a bar, and trackers do not. A downbeat of -1 is not asked for."""
+    times, down = beats[:, 0], beats[:, 1] == 1
+    between = (times[:-1] + times[1:]) / 2
+    both = np.empty(2 * len(between))
+    both[::2], both[1::2] = times[:-1], between
+    second = int(rng.integers(2))
+    found = [
+        (times, down, np.zeros(len(times))),
+        (times, down, np.zeros(len(times))),
+        (between, -np.ones(len(between)), np.ones(len(between))),
+        (both, -np.ones(len(both)), 2.0 + np.arange(len(both)) % 2),
+        (times[second::2], -np.ones(len(times[second::2])), np.full(len(times[second::2]), 4.0)),
+    ]
+    out = []
+    for at, downbeat, kind in found:
+        if len(at) < 8 or not SLOWEST < 60 / np.median(np.diff(at)) < FASTEST:
+            continue
+        first = int(rng.integers(1, max(2, min(20, len(at) - 12))))
+        # A tracker wanders about the beat.
+        off = 0.012 * rng.normal() + lfilter([0.011], [1.0, -0.6], rng.normal(size=len(at)))
+        out.append(((at + off)[first:], np.stack([downbeat, kind], axis=1).astype(np.float32)[first:]))
+    return out
+
+
+def read(folder: Path, rng: np.random.Generator, variants: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(features, rows of downbeat and kind of pulse) of every song and pulse, several times over."""
+    found = []
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as song:
+            if len(song["beats"]) < 8:
+                continue
+            ring, beats, steps = colours(song["x"], song["chroma"]), song["beats"], len(song["chroma"])
+        for _ in range(variants):
+            for times, asked in pulses(beats, rng):
+                rows = features(ring, steps, times)
+                found.append((rows, asked[: len(rows)]))
+    return found
+
+
+class Network(nn.Module):
+    """(beats, songs, FEATURES), scaled, in; logits (beats, songs, OUTPUTS) out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit = nn.GRU(FEATURES, HIDDEN)
+        self.last = nn.Linear(HIDDEN, OUTPUTS)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(F.dropout(self.unit(F.dropout(x, 0.2, self.training))[0], 0.3, self.training))
+
+
+def batches(songs, size, rng):  # type: ignore[no-untyped-def]
+    """Features (beats, songs, FEATURES), and what is asked (beats, songs, 2), -1 where nothing is."""
+    order = rng.permutation(len(songs))
+    for start in range(0, len(order), size):
+        chosen = [songs[k] for k in order[start : start + size]]
+        most = max(len(rows) for rows, _ in chosen)
+        x = np.zeros((most, len(chosen), FEATURES), np.float32)
+        asked = np.full((most, len(chosen), 2), -1.0, np.float32)
+        for k, (rows, answers) in enumerate(chosen):
+            x[: len(rows), k], asked[: len(rows), k] = rows, answers
+        yield torch.from_numpy(x), torch.from_numpy(asked)
+
+
+def losses(logits: torch.Tensor, asked: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of the downbeat and of the kind of pulse."""
+    down, kind = asked[..., 0], asked[..., 1].long()
+    error = F.binary_cross_entropy_with_logits(logits[..., 0], down.clamp(min=0), reduction="none")
+    known = (down >= 0).float()
+    pulse = F.cross_entropy(logits[..., 1:].flatten(0, 1), kind.flatten(), ignore_index=-1)
+    return (error * known).sum() / known.sum().clamp(min=1), pulse
+
+
+def check(network, songs, mean, scale):  # type: ignore[no-untyped-def]
+    network.eval()
+    with torch.no_grad():
+        found = [
+            [float(part) for part in losses(network((x - mean) * scale), asked)]
+            for x, asked in batches(songs, 64, np.random.default_rng(0))
+        ]
+    network.train()
+    return np.mean(found, axis=0)
+
+
+def table(network, songs, mean, scale):  # type: ignore[no-untyped-def]
+    """(BINS,) log likelihood ratio of a logit at a downbeat against at another beat."""
+    counts = np.zeros((2, BINS))
+    network.eval()
+    with torch.no_grad():
+        for rows, asked in songs:
+            logits = network((torch.from_numpy(rows)[:, None] - mean) * scale)[:, 0, 0].numpy()
+            bins = np.clip(np.round(2 * logits + 12), 0, BINS - 1).astype(int)
+            known = asked[:, 0] >= 0
+            np.add.at(counts, (asked[known, 0].astype(int), bins[known]), 1)
+    share = gaussian_filter(counts, (0, 1.2)) + 1.0
+    share /= share.sum(axis=1, keepdims=True)
+    return np.log(share[1] / share[0]).astype(np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--check", type=Path)
+    parser.add_argument("--rounds", type=int, default=60)
+    options = parser.parse_args()
+    rng = np.random.default_rng(1)
+    torch.manual_seed(1)
+    songs = read(options.folder, rng, 2)
+    checks = read(options.check, rng, 1) if options.check else []
+    everything = np.concatenate([rows for rows, _ in songs])
+    mean = torch.from_numpy(everything.mean(axis=0))
+    scale = torch.from_numpy(1.0 / (everything.std(axis=0) + 1e-3))
+    network = Network()
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.rounds)
+    for turn in range(options.rounds):
+        total = np.zeros(2)
+        for x, asked in batches(songs, 48, rng):
+            parts = losses(network((x - mean) * scale), asked)
+            loss = 2 * parts[0] + parts[1]
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            total += [part.item() * len(x[0]) / len(songs) for part in parts]
+        schedule.step()
+        checked = f", elsewhere {check(network, checks, mean, scale).round(4)}" if checks else ""
+        print(f"round {turn + 1}, downbeat and pulse {total.round(4)}{checked}", flush=True)
+    weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+    np.savez(
+        options.out,
+        mean=mean.numpy(),
+        scale=scale.numpy(),
+        bar_table=table(network, checks or songs, mean, scale),
+        **weights,
+    )
+
+
+if __name__ == "__main__":
+    main()
