@@ -2,8 +2,8 @@
 
 Composes and renders songs of `tests/benchmarks/band` (needs fluidsynth and its sound fonts), some begun late
 or played faster and slower, and pieces in which noise stands alone or takes over, and writes one .npz each:
-`x` (frames, 32) bands, `chroma` (frames / 2, 12), `beats` rows of (seconds, place in the bar), `style`. What is
-there is kept.
+`x` (frames, 32) bands, `chroma` (frames / 2, 12), `beats` rows of (seconds, place in the bar), `style`.
+What is there is kept.
 """
 
 from __future__ import annotations
