@@ -97,7 +97,7 @@ def test_every_note_of_the_score_is_on_a_page(console, pages):
 
 def test_playing_notes_are_lit_and_the_cursor_stands_there(chromium, console):
     page = opened(chromium, console)
-    wait(lambda: ask(page, "return document.querySelectorAll('.leaf svg').length") == 2)
+    wait(lambda: ask(page, "return document.querySelectorAll('.leaf > svg').length") == 2)
     say(console, 1.1)
     wait(lambda: ask(page, "return followspot.performer.state") == "tracking")
 
