@@ -411,38 +411,43 @@ def allocation(case: Case) -> list[str]:
     rig = case.rig()
     music = case.music()
     blocks = [np.ascontiguousarray(music[:, i : i + 256]) for i in range(0, music.shape[1] - 255, 256)]
-    process, peak = rig.node.process, 0
+    process = rig.node.process
+    peaks, turn, at = np.zeros((4, len(blocks) + 1), np.int64), -1, 0
 
     def watched() -> None:
-        nonlocal peak
+        nonlocal at
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         process()
         said = sum(len(e.events) for e in rig.node.__dict__.values() if isinstance(e, Emitter))
-        peak = max(peak, tracemalloc.get_traced_memory()[1] - before - 2000 * said)
+        peaks[turn, at] = tracemalloc.get_traced_memory()[1] - before - 2000 * said
+        at += 1
 
-    def play(times: int) -> int:
-        for _ in range(times):
-            for block in blocks:
-                rig.runner.tick(block)
+    def play() -> int:
+        nonlocal turn, at
+        turn, at = turn + 1, 0
+        for block in blocks:
+            rig.runner.tick(block)
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
     rig.node.process = watched  # type: ignore[method-assign]
     rig.runner.reset()
-    play(1)  # caches fill, kernels compile
+    play()  # caches fill, kernels compile
     running = tracemalloc.is_tracing()
     tracemalloc.start()
     try:
-        first = play(1)  # lists reach their size
-        peak = 0
-        growth = play(2) - first
+        first = play()  # lists reach their size
+        play()
+        growth = play() - first
     finally:
         if not running:
             tracemalloc.stop()
     problems = []
     if growth > 16_000:
         problems.append(f"memory grows: {growth} bytes more after {2 * len(blocks)} quanta")
+    # What the node allocates it allocates for the same music again; what else the process does, it does not.
+    peak = peaks[-2:].min(axis=0).max()
     if peak > 4096:
         problems.append(f"a quantum allocates {peak} bytes: preallocate in prepare, use out=")
     return problems
