@@ -64,7 +64,7 @@ def test_network_frame_by_frame_is_the_network():
     out = np.zeros((300, 4), np.float32)
     for m in range(300):
         inputs[-2 * BANDS :] = bands[2 * m : 2 * m + 2].ravel()
-        network_step(weights(), inputs, rows, count, scratch, out[m])
+        network_step(*weights(), inputs, rows, count, scratch, out[m])
     np.testing.assert_allclose(out, network_by_definition(bands), atol=2e-3)
 
 

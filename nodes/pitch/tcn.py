@@ -78,7 +78,7 @@ class Tcn:
     def step(self) -> Array:
         """The frame in `newest` goes in; the logits (outputs,) come out. `newest` is free again then."""
         tcn_step(
-            self._weights,
+            *self._weights,
             len(self.newest),
             self._inputs,
             self._rings,

@@ -18,24 +18,28 @@ def dot(matrix, row, vector, size):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def tcn_step(weights, fresh, inputs, rings, count, scratch, out):  # type: ignore[no-untyped-def]
+def tcn_step(  # type: ignore[no-untyped-def]
+    first, first_bias, mixing, mixing_bias, dilated, dilated_bias, point, point_bias, last, last_bias,
+    fresh, inputs, rings, count, scratch, out,
+):  # fmt: skip
     """One frame: the last `fresh` of `inputs` (span * fresh,) are new and are moved on afterwards.
 
+    Weights one by one, in the order of `Weights`: a call with a tuple of arrays allocates.
     State: `rings` (layers, a power of two, channels), `count` (1,) frames so far. Every step costs the same.
     """
-    layers, channels, fan = weights.dilated.shape
+    layers, channels, fan = dilated.shape
     reach = fan // channels - 1
     mask = rings.shape[1] - 1
     taps, hidden, other = scratch[:fan], scratch[fan : fan + channels], scratch[fan + channels :]
     now = count[0]
     count[0] = now + 1
     for c in range(channels):
-        x = weights.first_bias[c] + dot(weights.first, c, inputs, len(inputs))
+        x = first_bias[c] + dot(first, c, inputs, len(inputs))
         other[c] = max(x, SLOPE * x)
     for i in range(len(inputs) - fresh):
         inputs[i] = inputs[i + fresh]
     for c in range(channels):
-        x = weights.mixing_bias[c] + dot(weights.mixing, c, other, channels)
+        x = mixing_bias[c] + dot(mixing, c, other, channels)
         hidden[c] = max(x, SLOPE * x)
     for layer in range(layers):
         ring = rings[layer]
@@ -45,13 +49,13 @@ def tcn_step(weights, fresh, inputs, rings, count, scratch, out):  # type: ignor
             row = ring[(now - ((reach - tap) << layer)) & mask]
             for c in range(channels):
                 taps[tap * channels + c] = row[c]
-        dilated, point = weights.dilated[layer], weights.point[layer]
+        near, mix = dilated[layer], point[layer]
         for c in range(channels):
-            x = weights.dilated_bias[layer, c] + dot(dilated, c, taps, fan)
+            x = dilated_bias[layer, c] + dot(near, c, taps, fan)
             other[c] = max(x, SLOPE * x)
         for c in range(channels):
-            hidden[c] += weights.point_bias[layer, c] + dot(point, c, other, channels)
+            hidden[c] += point_bias[layer, c] + dot(mix, c, other, channels)
     for c in range(channels):
         other[c] = max(hidden[c], SLOPE * hidden[c])
     for k in range(len(out)):
-        out[k] = weights.last_bias[k] + dot(weights.last, k, other, channels)
+        out[k] = last_bias[k] + dot(last, k, other, channels)

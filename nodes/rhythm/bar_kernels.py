@@ -143,25 +143,31 @@ def bar_features(ring, at, period, chromas, accents, count, scratch, out):  # ty
 
 
 @nb.njit(nogil=True, cache=True)
-def bar_step(weights, features, hidden, scratch, out):  # type: ignore[no-untyped-def]
-    """One beat through the gated recurrent unit; out (OUTPUTS,): logits. State: `hidden` (HIDDEN,)."""
-    inner, old = scratch[: 3 * HIDDEN], scratch[3 * HIDDEN : 6 * HIDDEN]
+def bar_step(  # type: ignore[no-untyped-def]
+    mean, scale, inner, inner_bias, from_hidden, from_hidden_bias, last, last_bias,
+    features, hidden, scratch, out,
+):  # fmt: skip
+    """One beat through the gated recurrent unit; out (OUTPUTS,): logits. State: `hidden` (HIDDEN,).
+
+    Weights one by one, in the order of `BarWeights`: a call with a tuple of arrays allocates.
+    """
+    fresh, old = scratch[: 3 * HIDDEN], scratch[3 * HIDDEN : 6 * HIDDEN]
     for k in range(FEATURES):
-        features[k] = (features[k] - weights.mean[k]) * weights.scale[k]
+        features[k] = (features[k] - mean[k]) * scale[k]
     for j in range(3 * HIDDEN):
-        a, b = weights.inner_bias[j], weights.hidden_bias[j]
+        a, b = inner_bias[j], from_hidden_bias[j]
         for k in range(FEATURES):
-            a += weights.inner[j, k] * features[k]
+            a += inner[j, k] * features[k]
         for k in range(HIDDEN):
-            b += weights.hidden[j, k] * hidden[k]
-        inner[j], old[j] = a, b
+            b += from_hidden[j, k] * hidden[k]
+        fresh[j], old[j] = a, b
     one = np.float32(1.0)
     for k in range(HIDDEN):
-        reset = one / (one + np.exp(-(inner[k] + old[k])))
-        update = one / (one + np.exp(-(inner[HIDDEN + k] + old[HIDDEN + k])))
-        new = np.tanh(inner[2 * HIDDEN + k] + reset * old[2 * HIDDEN + k])
+        reset = one / (one + np.exp(-(fresh[k] + old[k])))
+        update = one / (one + np.exp(-(fresh[HIDDEN + k] + old[HIDDEN + k])))
+        new = np.tanh(fresh[2 * HIDDEN + k] + reset * old[2 * HIDDEN + k])
         hidden[k] = (one - update) * new + update * hidden[k]
     for j in range(OUTPUTS):
-        out[j] = weights.last_bias[j]
+        out[j] = last_bias[j]
         for k in range(HIDDEN):
-            out[j] += weights.last[j, k] * hidden[k]
+            out[j] += last[j, k] * hidden[k]

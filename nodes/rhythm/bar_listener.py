@@ -95,7 +95,7 @@ class BarListener:
         bar_features(
             self._ring, place, since, self._chromas, self._accents, self._count, self._scratch, self._features
         )
-        bar_step(self._weights, self._features, self._hidden, self._scratch, self._out)
+        bar_step(*self._weights, self._features, self._hidden, self._scratch, self._out)
         self.downbeat = float(self._out[0])
         np.subtract(self._out[1:], self._out[1:].max(), out=self.pulse)
         np.exp(self.pulse, out=self.pulse)

@@ -91,7 +91,7 @@ class BeatActivation(FrameNode):
                 self._now[:BANDS] *= 0.5
                 self._before[:] = self._now
                 self._now[:] = 0.0
-                network_step(self._weights, self._inputs, self._rows, self._steps, self._scratch, slot)
+                network_step(*self._weights, self._inputs, self._rows, self._steps, self._scratch, slot)
 
     @classmethod
     def test_inputs(cls, graph):

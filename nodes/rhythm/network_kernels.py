@@ -50,9 +50,13 @@ def dot(matrix, row, vector, size):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def network_step(weights, inputs, rows, count, scratch, out):  # type: ignore[no-untyped-def]
+def network_step(  # type: ignore[no-untyped-def]
+    first, first_bias, mixing, mixing_bias, dilated, dilated_bias, point, point_bias, last, last_bias,
+    inputs, rows, count, scratch, out,
+):  # fmt: skip
     """The last SPAN frames of bands in, logits (OUTPUTS,) out: beat and downbeat, older and newer frame.
 
+    Weights one by one, in the order of `Weights`: a call with a tuple of arrays allocates.
     `inputs` (SPAN * BANDS,), oldest first, is moved on by two frames for the caller to fill.
     State: `rows` (ROWS, CHANNELS) the layers' rings, `count` (1,) steps so far.
     `scratch`: float32, (TAPS + 2) * CHANNELS values.
@@ -63,12 +67,12 @@ def network_step(weights, inputs, rows, count, scratch, out):  # type: ignore[no
     now = count[0]
     count[0] = now + 1
     for c in range(CHANNELS):
-        x = weights.first_bias[c] + dot(weights.first, c, inputs, SPAN * BANDS)
+        x = first_bias[c] + dot(first, c, inputs, SPAN * BANDS)
         other[c] = max(x, SLOPE * x)
     for i in range((SPAN - 2) * BANDS):
         inputs[i] = inputs[i + 2 * BANDS]
     for c in range(CHANNELS):
-        x = weights.mixing_bias[c] + dot(weights.mixing, c, other, CHANNELS)
+        x = mixing_bias[c] + dot(mixing, c, other, CHANNELS)
         hidden[c] = max(x, SLOPE * x)
     for layer in range(LAYERS):
         base, mask = OFFSET[layer], MASK[layer]
@@ -79,13 +83,13 @@ def network_step(weights, inputs, rows, count, scratch, out):  # type: ignore[no
             ring = rows[base + ((now - ((TAPS - 1 - tap) << layer)) & mask)]
             for c in range(CHANNELS):
                 taps[tap * CHANNELS + c] = ring[c]
-        dilated, point = weights.dilated[layer], weights.point[layer]
+        near, mix = dilated[layer], point[layer]
         for c in range(CHANNELS):
-            x = weights.dilated_bias[layer, c] + dot(dilated, c, taps, TAPS * CHANNELS)
+            x = dilated_bias[layer, c] + dot(near, c, taps, TAPS * CHANNELS)
             other[c] = max(x, SLOPE * x)
         for c in range(CHANNELS):
-            hidden[c] += weights.point_bias[layer, c] + dot(point, c, other, CHANNELS)
+            hidden[c] += point_bias[layer, c] + dot(mix, c, other, CHANNELS)
     for c in range(CHANNELS):
         other[c] = max(hidden[c], SLOPE * hidden[c])
     for k in range(OUTPUTS):
-        out[k] = weights.last_bias[k] + dot(weights.last, k, other, CHANNELS)
+        out[k] = last_bias[k] + dot(last, k, other, CHANNELS)

@@ -32,7 +32,7 @@ def logits(bands: np.ndarray, network: Path) -> np.ndarray:
     answer = np.zeros(4, np.float32)
     for k in range(0, len(out), 2):
         window[2 * BANDS : 3 * BANDS], window[3 * BANDS :] = bands[k], bands[k + 1]
-        network_step(weights, window, rows, count, scratch, answer)
+        network_step(*weights, window, rows, count, scratch, answer)
         out[k], out[k + 1] = answer[0::2], answer[1::2]
     return out
 
