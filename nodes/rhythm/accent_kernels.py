@@ -63,9 +63,9 @@ def accent_bands(magnitude, first, count, weights, level, decay, out):  # type: 
     mean = np.float32(0.0)
     for band in range(BANDS):
         total = np.float32(0.0)
-        start = first[band]
+        bins, shares = magnitude[first[band] :], weights[band]
         for k in range(count[band]):
-            total += weights[band, k] * magnitude[start + k]
+            total += shares[k] * bins[k]
         out[band] = total
         mean += total
     mean /= np.float32(BANDS)
@@ -88,8 +88,18 @@ def pitch_places(rate: int, bins: int) -> tuple[int, npt.NDArray[np.int64], Arra
 @nb.njit(nogil=True, cache=True)
 def add_chroma(magnitude, first, below, share, out):  # type: ignore[no-untyped-def]
     """out (12,) += the square roots of the magnitudes, each bin shared by its two nearest pitch classes."""
+    bins = magnitude[first:]
     for k in range(len(below)):
-        size = np.sqrt(magnitude[first + k])
+        size = np.sqrt(bins[k])
         upper = size * share[k]
         out[below[k]] += size - upper
         out[(below[k] + 1) % CLASSES] += upper
+
+
+@nb.njit(nogil=True, cache=True)
+def bands_and_chroma(  # type: ignore[no-untyped-def]
+    magnitude, first, count, weights, level, decay, bands, lowest, below, share, chroma
+):
+    """`accent_bands` and `add_chroma` in one call."""
+    accent_bands(magnitude, first, count, weights, level, decay, bands)
+    add_chroma(magnitude, lowest, below, share, chroma)

@@ -8,9 +8,8 @@ from engine.node import FrameNode, FramesFormat, FramesIn, FramesOut, same_grid
 from nodes.rhythm.accent_kernels import (
     BANDS,
     CLASSES,
-    accent_bands,
-    add_chroma,
     band_weights,
+    bands_and_chroma,
     pitch_places,
 )
 from nodes.rhythm.beat_network import DELAY, weights
@@ -58,6 +57,7 @@ class BeatActivation(FrameNode):
         self._scratch = np.zeros((TAPS + 2) * CHANNELS, np.float32)
         # The network answers two frames late: the colour waits for it.
         self._now = np.zeros(BANDS + CLASSES, np.float32)
+        self._accent, self._chroma = self._now[:BANDS], self._now[BANDS:]
         self._before = np.zeros(BANDS + CLASSES, np.float32)
         grid = FramesFormat(
             rate=magnitude.rate,
@@ -80,15 +80,15 @@ class BeatActivation(FrameNode):
             index = frames.first + k
             newer = index & 1
             bands = self._newer if newer else self._older
-            accent_bands(
-                frames.slots[k], self._first, self._count, self._bands, self._level, self._decay, bands
-            )
-            add_chroma(frames.slots[k], self._low, self._below, self._share, self._now[BANDS:])
+            bands_and_chroma(
+                frames.slots[k], self._first, self._count, self._bands, self._level, self._decay, bands,
+                self._low, self._below, self._share, self._chroma,
+            )  # fmt: skip
             if newer:
                 slot = self.activation.push(index >> 1)
                 self.colour.push(index >> 1)[:] = self._before
-                np.add(self._older, self._newer, out=self._now[:BANDS])
-                self._now[:BANDS] *= 0.5
+                np.add(self._older, self._newer, out=self._accent)
+                self._accent *= 0.5
                 self._before[:] = self._now
                 self._now[:] = 0.0
                 network_step(*self._weights, self._inputs, self._rows, self._steps, self._scratch, slot)

@@ -17,7 +17,8 @@ RESTART = 0.001  # share of the arriving mass that starts anew at a tempo of the
 ON_WEIGHT = 0.42  # of the evidence around the beat; frames are not independent
 OFF_WEIGHTS = (0.42, 0.42, 0.42)  # of the evidence around the half beat, by tempo band
 TEMPO_BANDS = (95.0, 145.0)  # BPM, where the tables change
-LEAST, MOST = -1.0, 3.0  # limits of the evidence of one frame at one place
+LEAST, MOST = -1.0, 3.0  # limits of the evidence of one frame at one place, a log ratio
+FINER = 8  # places a bin of the table is divided into: between them factors are interpolated, not logs
 SLOWEST, FASTEST = 40.0, 240.0  # BPM, the tempi that exist
 
 
@@ -53,10 +54,14 @@ class Belief:
         places = np.arange(-REACH, REACH + 1)
         spread = np.exp(-np.abs(places) / TIGHT) + BROAD * np.exp(-0.5 * (places / BROAD_PLACES) ** 2)
         self.spread = (spread / spread.sum() * (1 - RESTART)).astype(np.float32)
-        # Log ratios, weighted: (on and off the beat, tempo bands, ticks, logit bins).
+        # Factors by (logit bins, FINER than the table's; on and off the beat; tempo bands; ticks).
         worth = np.stack([ON_WEIGHT * table[0], np.array(OFF_WEIGHTS)[:, None, None] * table[1]])
-        self.table = np.ascontiguousarray(worth, np.float32)
-        self.limits = np.array([LEAST, MOST], np.float32)
+        worth = np.moveaxis(worth, 3, 0)
+        steps = np.arange(FINER * (len(worth) - 1) + 1) / FINER
+        low = np.minimum(steps.astype(int), len(worth) - 2)
+        part = (steps - low)[:, None, None, None]
+        worth = worth[low] * (1 - part) + worth[low + 1] * part
+        self.table = np.exp(np.clip(worth, LEAST, MOST)).astype(np.float32)
         self.density = np.zeros(int(self.period[0]) + 1, np.float32)
         self.scratch = np.zeros(2 * count + 2 * REACH + table[..., 0].size, np.float32)
         self.out = np.zeros(4, np.float64)
@@ -120,8 +125,7 @@ class Belief:
 
     def step(self, logits: np.ndarray) -> None:
         belief_step(
-            logits, self.table, self.band, self.limits, self.cells, self.offset, self.period,
-            self.pointer, self.spread,
-            self.restart, self.pull, self.slower, self.faster, self.jumps, self.mass, self.density,
-            self.scratch, self.clock, self.out,
+            logits, self.table, self.band, self.cells, self.offset, self.period,
+            self.pointer, self.spread, self.restart, self.pull, self.slower, self.faster,
+            self.jumps, self.mass, self.density, self.scratch, self.clock, self.out,
         )  # fmt: skip

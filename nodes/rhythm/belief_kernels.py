@@ -47,17 +47,18 @@ def advance(
     for i in range(tempi):
         moved[i] = restart[i] * total
     for d in range(2 * reach + 1):
-        weight = spread[d]
+        weight, shifted = spread[d], arrivals[d:]
         for i in range(tempi):
-            moved[i] += weight * arrivals[i + d]
+            moved[i] += weight * shifted[i]
+    middle = arrivals[reach:]
     for i in range(tempi):
-        arriving = arrivals[i + reach]
+        arriving = middle[i]
         moved[slower[i]] += jumps[0] * arriving
         moved[faster[i]] += jumps[0] * arriving
     for i in range(tempi):
         staying = moved[i] * pull[i]
         turned = jumps[1] * staying
-        mass[i] += staying - arrivals[i + reach]
+        mass[i] += staying - middle[i]
         cells[offset[i] + pointer[i]] = staying - turned
         across = pointer[i] + period[i] // 2
         cells[offset[i] + (across if across < period[i] else across - period[i])] += turned
@@ -81,10 +82,11 @@ def observe(cells, offset, period, pointer, band, on_beats, off_beats, mass):  #
             if start >= turn:
                 start -= turn
             if start >= 0 and start + 2 * zone < turn:
+                near = cells[base + start : base + start + 2 * zone + 1]  # a slice: indices from 0 vectorise
                 for k in range(2 * zone + 1):
-                    old = cells[base + start + k]
+                    old = near[k]
                     new = old * factor[k]
-                    cells[base + start + k] = new
+                    near[k] = new
                     gained += new - old
             else:
                 for k in range(2 * zone + 1):
@@ -152,15 +154,16 @@ def favour(cells, offset, period, pointer, mass, ahead, turn, octaves, share, re
     return total
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, fastmath=FAST)
 def rescale(cells, mass, offset, period, total):  # type: ignore[no-untyped-def]
     """Divide everything by the total mass; sums are taken afresh so that rounding does not add up."""
     again = np.float32(0.0)
     for i in range(len(period)):
         own = np.float32(0.0)
-        for k in range(offset[i], offset[i] + period[i]):
-            cells[k] /= total
-            own += cells[k]
+        ring = cells[offset[i] : offset[i] + period[i]]
+        for k in range(len(ring)):
+            ring[k] /= total
+            own += ring[k]
         mass[i] = own
         again += own
     return again
@@ -174,14 +177,13 @@ def next_beat_density(cells, offset, period, pointer, mass, least, density):  # 
     for i in range(len(period)):
         if mass[i] < least:
             continue
-        p = pointer[i]
-        base = offset[i]
-        turn = period[i]
-        head = turn - p
-        for k in range(head):
-            density[k] += cells[base + p + k]
-        for k in range(p):
-            density[head + k] += cells[base + k]
+        middle = offset[i] + pointer[i]
+        ahead, behind = cells[middle : offset[i] + period[i]], cells[offset[i] : middle]
+        for k in range(len(ahead)):
+            density[k] += ahead[k]
+        later = density[len(ahead) :]
+        for k in range(len(behind)):
+            later[k] += behind[k]
 
 
 @nb.njit(nogil=True, cache=True)
@@ -215,7 +217,6 @@ def belief_step(  # type: ignore[no-untyped-def]
     logits,
     table,
     band,
-    limits,
     cells,
     offset,
     period,
@@ -235,16 +236,15 @@ def belief_step(  # type: ignore[no-untyped-def]
     """Two frames: time passes, evidence is taken in, the next beat is looked for. See `belief.Belief`."""
     tempi = len(period)
     reach = len(spread) // 2
-    bands, zone = table.shape[1], table.shape[2]
+    bands, zone = table.shape[2], table.shape[3]
     arrivals = scratch[: tempi + 2 * reach]
     moved = scratch[tempi + 2 * reach : 2 * tempi + 2 * reach]
-    factors = scratch[2 * tempi + 2 * reach : 2 * tempi + 2 * reach + 2 * bands * zone].reshape(
-        2, bands, zone
-    )
+    factors = scratch[2 * (tempi + reach) : 2 * (tempi + reach + bands * zone)].reshape(2, bands, zone)
+    on_beats, off_beats = factors[0], factors[1]
     for i in range(reach):
         arrivals[i] = 0.0
         arrivals[tempi + reach + i] = 0.0
-    least, most = limits[0], limits[1]
+    bins_a_unit = np.float32((len(table) - 1) / 11)  # logits from -9 to 2
     total = np.float32(1.0)
     for frame in range(2):
         for _ in range(TICKS):
@@ -263,15 +263,15 @@ def belief_step(  # type: ignore[no-untyped-def]
                 jumps,
                 mass,
             )
-        at = (min(np.float32(1.9), max(np.float32(-8.9), logits[frame])) + np.float32(9.0)) * np.float32(2.0)
+        at = (min(np.float32(1.9), max(np.float32(-8.9), logits[frame])) + np.float32(9.0)) * bins_a_unit
         low = int(at)
         part = at - np.float32(low)
-        for half in range(2):
-            for row in range(bands):
-                for k in range(zone):
-                    worth = table[half, row, k, low] * (1 - part) + table[half, row, k, low + 1] * part
-                    factors[half, row, k] = np.exp(min(most, max(least, worth)))
-        total = observe(cells, offset, period, pointer, band, factors[0], factors[1], mass)
+        below, above = table[low], table[low + 1]
+        for row in range(bands):
+            for k in range(zone):
+                on_beats[row, k] = below[0, row, k] * (1 - part) + above[0, row, k] * part
+                off_beats[row, k] = below[1, row, k] * (1 - part) + above[1, row, k] * part
+        total = observe(cells, offset, period, pointer, band, on_beats, off_beats, mass)
     clock[0] += 2 * TICKS
     if total < 1e-4 or total > 1e4 or clock[0] % 512 == 0:
         total = rescale(cells, mass, offset, period, total)
