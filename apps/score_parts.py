@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mido
-from lxml import etree
+import numpy as np
 
-from apps.score_view.printed import MIDI, load_printed
 from engine.errors import FollowspotError, suggestion
-from nodes.follow.score import load_score
+from nodes.follow.score import SUFFIXES, load_score
 
 Note = tuple[float, float, int]  # onset and end in seconds, MIDI pitch
 
@@ -29,10 +28,14 @@ class Part:
 
 def load_parts(path: Path) -> list[Part]:
     """All parts that have notes. Raises FollowspotError, one line."""
-    if path.suffix.lower() not in MIDI:
-        return _engraved_parts(path)
-    load_score(path)  # says what is wrong with it
-    return _midi_parts(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise FollowspotError(f"score {path}: is a recording; parts are known of MusicXML, MEI and MIDI only")
+    score = load_score(path)
+    notes = list(zip(score.onset.tolist(), score.end.tolist(), score.pitch.tolist(), strict=True))
+    return [
+        Part(name, [notes[at] for at in np.flatnonzero(score.part == number)])
+        for number, name in enumerate(score.parts)
+    ]
 
 
 def choose(parts: list[Part], wanted: str, path: Path) -> tuple[Part, list[Note]]:
@@ -72,64 +75,3 @@ def write_midi(notes: Sequence[Note], path: Path) -> None:
     file = mido.MidiFile(ticks_per_beat=_TICKS // 2)
     file.tracks.append(track)
     file.save(path)
-
-
-def _midi_parts(path: Path) -> list[Part]:
-    """A part for every track and channel, but drums."""
-    file = mido.MidiFile(path)
-    tempi = [(0, 500_000)]
-    for track in file.tracks:
-        tick = 0
-        for message in track:
-            tick += message.time
-            if message.type == "set_tempo":
-                tempi.append((tick, message.tempo))
-    tempi.sort(key=lambda entry: entry[0])
-
-    def seconds(tick: int) -> float:
-        total, last, tempo = 0.0, 0, 500_000
-        for at, following in tempi:
-            if at > tick:
-                break
-            total += mido.tick2second(at - last, file.ticks_per_beat, tempo)
-            last, tempo = at, following
-        return float(total + mido.tick2second(tick - last, file.ticks_per_beat, tempo))
-
-    parts = []
-    for number, track in enumerate(file.tracks, 1):
-        found: dict[int, list[Note]] = {}
-        sounding: dict[tuple[int, int], list[int]] = {}
-        tick = 0
-        for message in track:
-            tick += message.time
-            if message.type not in {"note_on", "note_off"} or message.channel == 9:
-                continue
-            key = (message.channel, message.note)
-            if message.type == "note_on" and message.velocity > 0:
-                sounding.setdefault(key, []).append(tick)
-            elif sounding.get(key):
-                note = (seconds(sounding[key].pop(0)), seconds(tick), message.note)
-                found.setdefault(message.channel, []).append(note)
-        for channel, notes in found.items():
-            name = " ".join(track.name.split()) or f"track {number}"
-            parts.append(Part(name if len(found) == 1 else f"{name} channel {channel + 1}", sorted(notes)))
-    return parts
-
-
-def _engraved_parts(path: Path) -> list[Part]:
-    """The parts of MusicXML, by the names of their notes."""
-    printed = load_printed(path)
-    if not printed.engraving or printed.score is None:
-        raise FollowspotError(f"score {path}: is a recording; parts are known of MusicXML and MIDI only")
-    root = etree.fromstring(printed.engraving.encode())
-    if root.tag != "score-partwise":
-        raise FollowspotError(f"score {path}: its parts cannot be told apart; export it as MusicXML")
-    titles = {one.get("id"): (one.findtext("part-name") or "").strip() for one in root.iter("score-part")}
-    part_of = {note.get("id"): part.get("id") for part in root.iterfind("part") for note in part.iter("note")}
-    found: dict[str, list[Note]] = {id: [] for id in titles}
-    score = printed.score
-    for onset, end, pitch, name in zip(
-        score.onset.tolist(), score.end.tolist(), score.pitch.tolist(), score.ids, strict=True
-    ):
-        found[part_of[name]].append((onset, end, pitch))
-    return [Part(titles[id] or id, notes) for id, notes in found.items() if notes]

@@ -106,6 +106,7 @@ def test_parts_of_musicxml_with_their_repeats(tmp_path):
     path = tmp_path / "duet.musicxml"
     path.write_text(DUET)
     flute, piano = load_parts(path)
+    assert load_score(path).part.tolist() == [1, 0, 1, 1, 0, 1]
     assert (flute.name, piano.name) == ("Flute", "Piano")
     assert [pitch for *_, pitch in piano.notes] == [52, 55, 52, 55]
     assert [onset for onset, *_ in piano.notes] == pytest.approx([0.0, 0.5, 1.0, 1.5])

@@ -7,9 +7,11 @@ partitura (imported only then; it must not find pyfluidsynth, with which it reac
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,9 @@ import numpy.typing as npt
 from engine.errors import FollowspotError
 
 Floats = npt.NDArray[np.float64]
+
+#: Onset, end, pitch, name of the note, number of its part.
+Note = tuple[float, float, int, str, int]
 
 SUFFIXES = {".mid", ".midi", ".musicxml", ".xml", ".mxl", ".mei"}
 DEFAULT_QPM = 120.0
@@ -34,6 +39,8 @@ class Score:
         unfolded score, counted from its start (the pick-up's, if there is one).
     bars : (beat at which the bar starts, printed number of the bar) in playing order.
     marks : (beat, text) of rehearsal letters and other words above the score, markers of a MIDI file.
+    part : of each note the index of its part in `parts`.
+    parts : names of the parts that have notes: of a MIDI file its tracks, taken apart by channel.
     ids : name of each note in the file, the same whenever a repeat is played; "" where it has none.
     """
 
@@ -44,6 +51,8 @@ class Score:
     bars: Floats
     ids: tuple[str, ...] = ()
     marks: tuple[tuple[float, str], ...] = ()
+    part: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    parts: tuple[str, ...] = ()
 
     def beat_at(self, seconds: float) -> float:
         """Beat at a time of the score."""
@@ -95,18 +104,17 @@ def _load_midi(path: Path) -> Score:
 
     file = mido.MidiFile(path)
     per_quarter = file.ticks_per_beat
-    tick = 0
+    last = 0
     seconds = 0.0
     tempo = 500000
     signatures: list[tuple[int, int, int]] = []  # tick, numerator, denominator
     clock: list[tuple[int, float]] = [(0, 0.0)]
-    notes: list[tuple[float, float, int, str]] = []
-    sounding: dict[tuple[int, int], list[float]] = {}
+    notes: list[Note] = []
+    sounding: dict[tuple[int, int, int], list[float]] = {}
     marks: list[tuple[float, str]] = []
-    for message in mido.merge_tracks(file.tracks):
-        if message.time:
-            tick += message.time
-            seconds += mido.tick2second(message.time, per_quarter, tempo)
+    for tick, track, message in _in_time(file.tracks):
+        seconds += mido.tick2second(tick - last, per_quarter, tempo)
+        last = tick
         if message.type == "set_tempo":
             tempo = message.tempo
             clock.append((tick, seconds))
@@ -115,16 +123,37 @@ def _load_midi(path: Path) -> Score:
         elif message.type == "time_signature":
             signatures.append((tick, message.numerator, message.denominator))
         elif message.type in {"note_on", "note_off"} and message.channel != 9:
-            key = (message.channel, message.note)
+            key = (track, message.channel, message.note)
             if message.type == "note_on" and message.velocity > 0:
                 sounding.setdefault(key, []).append(seconds)
             elif sounding.get(key):
-                notes.append((sounding[key].pop(0), seconds, message.note, ""))
-    clock.append((tick + per_quarter, seconds + mido.tick2second(per_quarter, per_quarter, tempo)))
+                notes.append((sounding[key].pop(0), seconds, message.note, "", 16 * track + message.channel))
+    clock.append((last + per_quarter, seconds + mido.tick2second(per_quarter, per_quarter, tempo)))
     if not signatures or signatures[0][0] > 0:
         signatures.insert(0, (0, 4, 4))
     knots = np.array([(s, t / per_quarter) for t, s in clock])
-    return _score(notes, knots, _bars_of_ticks(signatures, per_quarter, tick), marks)
+    names = _names_of_tracks([" ".join(track.name.split()) for track in file.tracks], notes)
+    return _score(notes, knots, _bars_of_ticks(signatures, per_quarter, last), marks, names)
+
+
+def _in_time(tracks: list[Any]) -> list[tuple[int, int, Any]]:
+    """(tick, number of the track, message) of all tracks in order of time."""
+    found = []
+    for number, track in enumerate(tracks):
+        ticks = accumulate(message.time for message in track)
+        found += [(tick, number, message) for tick, message in zip(ticks, track, strict=True)]
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def _names_of_tracks(titles: list[str], notes: list[Note]) -> list[str]:
+    """Of each track and channel (16 * track + channel) its name."""
+    used = {note[4] for note in notes}
+    names = []
+    for track, title in enumerate(titles):
+        name = title or f"track {track + 1}"
+        several = sum(number // 16 == track for number in used) > 1
+        names += [f"{name} channel {channel + 1}" if several else name for channel in range(16)]
+    return names
 
 
 def _bars_of_ticks(signatures: list[tuple[int, int, int]], per_quarter: int, last_tick: int) -> Floats:
@@ -153,6 +182,8 @@ def _load_engraved(path: Path) -> Score:
         warnings.simplefilter("ignore")
         whole = partitura.load_score(str(path))
         parts = list(whole.parts)
+        # Merging numbers the voices of all parts on.
+        voices = np.cumsum([max(part.note_array()["voice"], default=1) for part in parts])
         part = partitura.score.merge_parts(parts) if len(parts) > 1 else parts[0]
         part = partitura.score.unfold_part_maximal(part)
         array = part.note_array()
@@ -175,10 +206,12 @@ def _load_engraved(path: Path) -> Score:
     start = clock(array["onset_quarter"])
     stop = clock(array["onset_quarter"] + array["duration_quarter"])
     ids = [_printed(str(id)) for id in array["id"]]
-    notes = list(zip(start, stop, array["pitch"], ids, strict=True))
+    owner = np.searchsorted(voices, array["voice"]).tolist()
+    notes = list(zip(start, stop, array["pitch"], ids, owner, strict=True))
+    names = [" ".join((part.part_name or part.id or "").split()) for part in parts]
     quarters = np.unique([zero, max(end, zero + 1.0), *[q for q, _ in tempi]])
     knots = np.stack([clock(quarters), quarters - zero], 1)
-    return _score(notes, knots, np.array(bars or [(0.0, 1)], np.float64), marks)
+    return _score(notes, knots, np.array(bars or [(0.0, 1)], np.float64), marks, names)
 
 
 class _Clock:
@@ -217,13 +250,15 @@ def _number(measure: object) -> int:
 
 
 def _score(
-    notes: list[tuple[float, float, int, str]],
+    notes: list[Note],
     knots: Floats,
     bars: Floats,
     marks: list[tuple[float, str]],
+    names: list[str],
 ) -> Score:
     notes = sorted(notes)
     array = np.array([note[:3] for note in notes], np.float64).reshape(-1, 3)
+    used, part = np.unique([note[4] for note in notes], return_inverse=True)
     keep = np.concatenate([[True], np.diff(knots[:, 0]) > 1e-9]) if len(knots) else np.zeros(0, bool)
     return Score(
         array[:, 0],
@@ -233,4 +268,6 @@ def _score(
         bars,
         tuple(note[3] for note in notes),
         tuple(marks),
+        part.astype(np.int64),
+        tuple(names[number] or f"part {number + 1}" for number in used.astype(int)),
     )
