@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--events", metavar="OUT.jsonl", default="-", help="where the events go (default: stdout)"
     )
     parser.add_argument(
+        "--set-list",
+        metavar="FILE",
+        default="",
+        help="names of the documents that are expected, one a line, in order: they are believed sooner, "
+        "others later",
+    )
+    parser.add_argument(
         "--transpose",
         choices=("all", "none"),
         default="all",
@@ -68,6 +75,7 @@ def run(args: argparse.Namespace) -> None:
     words = ["identify", "--set", f"match.library={args.library}", "--events", args.events]
     words += ["--set", f"match.store={args.store}"] if args.store else []
     words += ["--set", f"match.transpose={args.transpose}", "--set", f"match.index={args.index}"]
+    words += ["--set", f"match.set_list={args.set_list}"] if args.set_list else []
     if args.input is not None:
         words += ["--input", args.input]
     words += [f"--{pace}" for pace in ("offline", "realtime") if getattr(args, pace)]

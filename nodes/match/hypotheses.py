@@ -72,16 +72,21 @@ class Hypothesis:
         )
 
 
-def scan_confidence(score: float, rival: float) -> float:
-    """Probability that the best of the scan is right, from its evidence and that of its rival."""
-    lead = (score - rival) / math.sqrt(max(rival, SCAN_LEAST))
-    return _logistic(SCAN_SLOPE * (lead - SCAN_EVEN))
+def scan_confidence(score: float, rival: float, odds: float = 0.0) -> float:
+    """Probability that a place is right, from its evidence in the scan, its rival's, and prior log odds."""
+    lead = (score - rival) / evidence_unit(rival)
+    return _logistic(SCAN_SLOPE * (lead - SCAN_EVEN) + odds)
 
 
-def vote_confidence(votes: float, rival: float) -> float:
-    """Probability that the alignment with most votes is right, from its votes and those of its rival."""
+def evidence_unit(rival: float) -> float:
+    """The lead over a rival is counted in this."""
+    return math.sqrt(max(rival, SCAN_LEAST))
+
+
+def vote_confidence(votes: float, rival: float, odds: float = 0.0) -> float:
+    """Probability that an alignment is right, from its votes, those of its rival, and prior log odds."""
     lead = (votes - rival) / math.sqrt(max(rival, VOTE_LEAST))
-    return _logistic(VOTE_SLOPE * (max(lead, (votes - VOTE_STRANGER) / VOTE_STEP) - VOTE_EVEN))
+    return _logistic(VOTE_SLOPE * (max(lead, (votes - VOTE_STRANGER) / VOTE_STEP) - VOTE_EVEN) + odds)
 
 
 def _logistic(x: float) -> float:

@@ -69,6 +69,15 @@ class Library:
                 if (segment.folder.name, document.id) not in self._removed:
                     yield segment, document
 
+    def names(self) -> list[str]:
+        """The names of all documents."""
+        return [document.id for _, document in self.documents()]
+
+    @property
+    def count(self) -> int:
+        """Documents that are not removed."""
+        return sum(1 for _ in self.documents())
+
     @property
     def seconds(self) -> float:
         """Length of all references together."""

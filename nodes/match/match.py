@@ -20,6 +20,7 @@ from nodes.match.hypotheses import Statement
 from nodes.match.library import Library, writing
 from nodes.match.matcher import KEYS, Matcher
 from nodes.match.neighbours import METHODS
+from nodes.match.priors import read_set_list
 from nodes.match.store import Store
 
 Array = npt.NDArray[Any]
@@ -63,18 +64,13 @@ class Match(DeferredNode):
         help="what gates the scan; none: all is scanned; auto: none up to 20 hours in 12 keys; exact for all "
         "keys but the written one up to 240 hours; exact above",
     )
+    set_list = Param("", help="file with the names of the documents that are expected, in order")
     deadline = Param(80.0, low=10.0, high=90.0, unit="ms", help="time to search 0.1 s of music")
 
     def prepare(self, audio: AudioFormat) -> EventsFormat:
         try:
-            library = Store(self.store) if self.store else Library(self.library)
+            self._matcher = self._open()
         except FollowspotError as error:
-            raise ValueError(str(error)) from None
-        release_compiler()
-        keys = KEYS if self.transpose == "all" else KEYS[:1]
-        try:
-            self._matcher = Matcher(library, keys, self.index)
-        except FollowspotError as error:  # the index needs a package that is not there
             raise ValueError(str(error)) from None
         self._channels = audio.channels
         self._door = Door(self.rate, audio.channels, RATE, HOP, "mix")
@@ -86,6 +82,12 @@ class Match(DeferredNode):
         self._taken = np.zeros_like(self._ring)
         self._count = self._taken_count = self._searched = self._number = self._origin = 0
         return EventsFormat(audio.rate, (0, self.quantum + audio.latency))
+
+    def _open(self) -> Matcher:
+        library = Store(self.store) if self.store else Library(self.library)
+        names = read_set_list(self.set_list, library.names()) if self.set_list else []
+        release_compiler()
+        return Matcher(library, KEYS if self.transpose == "all" else KEYS[:1], self.index, names)
 
     def observe(self) -> None:
         block = self.audio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,17 +17,20 @@ from nodes.match.hypotheses import (
     ELSEWHERE,
     ENTER,
     NEAR,
+    SCAN_SLOPE,
     STILL,
     TIMES,
     Hypothesis,
     Judge,
     Statement,
+    evidence_unit,
     scan_confidence,
     vote_confidence,
 )
 from nodes.match.layers import Layers
 from nodes.match.library import Library
 from nodes.match.pool import Pool
+from nodes.match.priors import Priors
 from nodes.match.scan import Part, Peak, Scan, unrelated_spread
 from nodes.match.segment import Document
 from nodes.match.store import Store, StoreGate
@@ -42,6 +46,8 @@ UNGATED = 240.0
 LOCAL = Law(threshold=2.0, keep=0.9, leak_with_change=True)
 #: Confidence in a held document whose held place goes on fitting.
 SUSTAINED = 0.9
+#: Documents of the scan that are looked at if a prior may make another than the first the best.
+LOOKED_AT = 4
 #: Updates between two looks at the landmarks, and between two that try other speeds and pitches.
 LANDMARKS_EVERY, VARIANTS_EVERY = 2, 4
 
@@ -56,6 +62,7 @@ class Matcher:
     index : what gates the scan: "none" (everything is scanned), "exact", "kdtree", "hnsw" (see `neighbours`),
         or "auto": none up to `UNGATED` hours times keys; up to as many hours, exact for all keys but the
         first; exact for all above.
+    set_list : names of the documents that are expected, in order (see `priors`).
 
     Attributes
     ----------
@@ -66,24 +73,34 @@ class Matcher:
     Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
     """
 
-    def __init__(self, library: Library | Store, keys: tuple[int, ...] = KEYS, index: str = "auto") -> None:
+    def __init__(
+        self,
+        library: Library | Store,
+        keys: tuple[int, ...] = KEYS,
+        index: str = "auto",
+        set_list: Sequence[str] = (),
+    ) -> None:
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
+        self.priors = Priors(library.count, set_list)
         if isinstance(library, Library):
             self.segments = tuple(library.segments)
-            self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index)
+            self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index, set_list)
         else:
             self.segments = ()
             gate = StoreGate(library, self.documents, keys, TEMPI)
             sample = [Part(f, np.zeros(1, np.int64), np.array([f.shape[1]])) for f in library.sample(50)]
+            expected = gate.numbers(set_list)
             self.scan = Pool(
-                lambda n: library.frames(self.documents[n].id), unrelated_spread(sample), keys, gate
+                lambda n: library.frames(self.documents[n].id), unrelated_spread(sample), keys, gate, expected
             )
         self.prints = Fingerprints(self.segments, variants())
         self.judge = Judge()
         self.reset()
 
-    def _over_folder(self, library: Library, keys: tuple[int, ...], index: str) -> Scan | Pool | Layers:
+    def _over_folder(
+        self, library: Library, keys: tuple[int, ...], index: str, set_list: Sequence[str]
+    ) -> Scan | Pool | Layers:
         """The scan of a library in a folder; `documents` are numbered."""
         parts, shingles, counts, places = [], [], [], []
         present = {(segment.folder, document.id) for segment, document in library.documents()}
@@ -111,7 +128,8 @@ class Matcher:
         in_one_key = index == "auto" and hours <= UNGATED
         gated = keys[1:] if in_one_key else keys
         gate = Gate(shingles, counts, gated, TEMPI, "exact" if index == "auto" else index)
-        pool = Pool(frames_of, unrelated_spread(parts), gated, gate)
+        expected = {number for number, document in enumerate(self.documents) if document.id in set_list}
+        pool = Pool(frames_of, unrelated_spread(parts), gated, gate, expected)
         return Layers(Scan(parts, keys[:1]), pool) if in_one_key else pool
 
     def reset(self) -> None:
@@ -119,6 +137,7 @@ class Matcher:
         self.scan.reset()
         self.prints.reset()
         self.judge.reset()
+        self.priors.reset()
         self._query = features.QueryFrames()
         self._hops = Hops(features.HOP)
         self._print_hops = Hops(landmarks.HOP)
@@ -147,6 +166,7 @@ class Matcher:
 
     def _update(self, now: float) -> list[Statement]:
         silent = not self._query.frame.any()
+        self.priors.hear(self._heard_at(), 1.0 / features.FRAME_RATE, silent=silent)
         if not silent and self._updates % LANDMARKS_EVERY == 0:
             self._alignment = self._listen_to_landmarks()
         alignment = self._alignment.at(now) if self._alignment is not None else None
@@ -156,7 +176,18 @@ class Matcher:
         self._attend(silent)
         held = self._about_held(now, alignment)
         elsewhere = self._elsewhere(now)
-        return self.judge.update(now, best, held, elsewhere, silent=silent)
+        says = self.judge.update(now, best, held, elsewhere, silent=silent)
+        self._remember(says)
+        return says
+
+    def _remember(self, says: list[Statement]) -> None:
+        """Tell the priors what is held, and what is no more."""
+        for statement in says:
+            found = statement.hypothesis
+            if found is not None and statement.kind == "match":
+                self.priors.hold(self.documents[found.document].id)
+            elif statement.kind == "lost":
+                self.priors.lose(self._heard_at())
 
     def _attend(self, silent: bool) -> None:
         """Keep a scan with a short memory on the document that is held."""
@@ -209,30 +240,65 @@ class Matcher:
         if not alignments:
             return None
         best = alignments[0]
+        number = self._numbers[best.segment, best.document]
+        time = self.prints.hops * landmarks.HOP / features.RATE
+        odds = self._odds(number, best.seconds, time, best.variant.speed)
         return Hypothesis(
-            document=self._numbers[best.segment, best.document],
+            document=number,
             position=best.seconds,
             tempo=best.variant.speed,
             transposition=round(12.0 * float(np.log2(best.variant.pitch))),
-            confidence=vote_confidence(best.votes, rival_votes(alignments)),
+            confidence=vote_confidence(best.votes, rival_votes(alignments), odds),
             score=best.votes,
             lane="landmarks",
-            time=self.prints.hops * landmarks.HOP / features.RATE,
+            time=time,
         )
+
+    def _odds(self, number: int, position: float, time: float, tempo: float) -> float:
+        """Prior log odds of a document and a place (s) in it at stream second `time`."""
+        if self.priors.empty:
+            return 0.0
+        document = self.documents[number]
+        special, other = self.priors.odds(time)
+        here = self.priors.of_place(position, document.seconds, time, tempo)
+        return special.get(document.id, other) + here
 
     def _best_of_scan(self, now: float) -> Hypothesis | None:
         scores = self.scan.document_scores()
         if not len(scores) or scores.max() <= 0.0:
             return None
-        return self._from_scan(self.scan.peak(int(scores.argmax())), now)
+        first = self.scan.peak(int(scores.argmax()))
+        if self.priors.empty:
+            return self._from_scan(first, now)
+        # The prior in units of evidence says which documents may be better than the first.
+        special, other = self.priors.odds(self._heard_at())
+        odds = np.array([special.get(document.id, other) for document in self.documents[: len(scores)]])
+        unit = evidence_unit(self.scan.rival(first)) / SCAN_SLOPE
+        weighed = np.where(scores > 0.0, scores + unit * odds, -np.inf)
+        peaks = [
+            self.scan.peak(int(d)) for d in np.argsort(-weighed, kind="stable")[:LOOKED_AT] if scores[d] > 0.0
+        ]
+        peaks += [peak for peak in map(self._from_the_beginning, peaks) if peak is not None]
+        return max((self._from_scan(peak, now) for peak in peaks), key=lambda found: found.confidence)
+
+    def _from_the_beginning(self, peak: Peak) -> Peak | None:
+        """Where in the peak's document the music is if it began with it."""
+        begun = self.priors.beginning(self._heard_at(), peak.tempo)
+        if begun is None:
+            return None
+        reach = round(NEAR * features.FRAME_RATE)
+        found = self.scan.peak_near(peak.document, peak.key, features.frame_index(begun), reach)
+        return found if found is not None and found.score > 0.0 else None
 
     def _from_scan(self, peak: Peak, now: float) -> Hypothesis:
+        position = features.frame_time(peak.frame)
+        odds = self._odds(peak.document, position, self._heard_at(), peak.tempo)
         return Hypothesis(
             document=peak.document,
-            position=features.frame_time(peak.frame),
+            position=position,
             tempo=peak.tempo,
             transposition=peak.key,
-            confidence=scan_confidence(peak.score, self.scan.rival(peak)),
+            confidence=scan_confidence(peak.score, self.scan.rival(peak), odds),
             score=peak.score,
             lane="scan",
             time=self._heard_at(),

@@ -83,8 +83,16 @@ class Hnsw:
         faiss.omp_set_num_threads(1)  # the engine's threads are its own
         self._index = faiss.IndexHNSWFlat(vectors.shape[1], EDGES)
         self._index.hnsw.efConstruction = BUILD
-        self._index.add(vectors)
+        self.add(vectors)
         self.candidates = candidates
+
+    def add(self, vectors: Array) -> None:
+        """Take more vectors (m, d); they are numbered on."""
+        self._index.add(np.ascontiguousarray(vectors))
+
+    def __len__(self) -> int:
+        """Vectors in the graph."""
+        return int(self._index.ntotal)
 
     @property
     def candidates(self) -> int:

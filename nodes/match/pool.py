@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,10 +31,16 @@ class Pool:
     spread : of unrelated frames (see `unrelated_spread`).
     keys : transpositions to try.
     gate : proposes documents and keys.
+    expected : documents that are always in it, in every key (a set list).
     """
 
     def __init__(
-        self, frames_of: Callable[[int], Array], spread: Array, keys: Sequence[int], gate: Asker
+        self,
+        frames_of: Callable[[int], Array],
+        spread: Array,
+        keys: Sequence[int],
+        gate: Asker,
+        expected: Collection[int] = (),
     ) -> None:
         self.keys = tuple(keys)
         self.tempi = TEMPI
@@ -42,6 +48,7 @@ class Pool:
         self._frames_of = frames_of
         self._spread = spread
         self._updates = Updates(self.keys, TEMPI, Law(), self._spread)
+        self._expected = {(document, k) for document in expected for k in range(len(self.keys))}
         self.reset()
 
     def reset(self) -> None:
@@ -51,6 +58,8 @@ class Pool:
         self._past: deque[list[Update]] = deque(maxlen=MEMORY)
         self._scans: dict[tuple[int, int], Scan] = {}
         self._waiting: list[tuple[int, int]] = []
+        for pair in sorted(self._expected):
+            self._admit(*pair)
 
     def push(self, frame: Array) -> None:
         """Take one query frame (12,), L2 norm 1; a frame of zeros changes nothing."""
@@ -70,9 +79,13 @@ class Pool:
         for pair in self._waiting[:ADMITTED]:
             self._admit(*pair)
         del self._waiting[:ADMITTED]
-        if len(self._scans) > ROOM:
-            weakest = sorted(self._scans, key=lambda pair: float(self._scans[pair].document_scores()[0]))
-            for pair in weakest[: len(self._scans) - ROOM]:
+        guests = len(self._scans) - len(self._expected)
+        if guests > ROOM:
+            weakest = sorted(
+                (pair for pair in self._scans if pair not in self._expected),
+                key=lambda pair: float(self._scans[pair].document_scores()[0]),
+            )
+            for pair in weakest[: guests - ROOM]:
                 del self._scans[pair]
 
     def _admit(self, document: int, k: int) -> None:

@@ -11,7 +11,7 @@ writes) or `db://name` (LanceDB's own cluster). There are no landmarks in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,15 @@ class Store:
     def _shingle_schema(self) -> Any:
         pa = self._arrow
         return pa.schema([("vector", pa.list_(pa.float32(), DIMENSIONS)), ("document", pa.string())])
+
+    def names(self) -> list[str]:
+        """The names of all documents."""
+        return [str(row["id"]) for row in self._documents.search().select(["id"]).limit(None).to_list()]
+
+    @property
+    def count(self) -> int:
+        """Documents in it."""
+        return int(self._documents.count_rows())
 
     def documents(self) -> Iterator[Document]:
         """Every document, without its frames."""
@@ -246,6 +255,10 @@ class StoreGate(Asker):
             for id, distance in found:
                 pair = (self._number(id), int(query) % len(self._keys))
                 self._nearest[pair] = min(distance, self._nearest.get(pair, np.inf))
+
+    def numbers(self, ids: Iterable[str]) -> list[int]:
+        """The numbers of documents by their names."""
+        return [self._number(id) for id in ids]
 
     def _number(self, id: str) -> int:
         if id not in self._numbers:

@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.bench_match SECTION... [--hours 100] [--queries 200] [--renders DIR]
 
-Sections: versions, keys, recording, streams, cost. Parameters were chosen on the even pieces of (n)ASAP;
-what is printed comes from the odd ones, each with another sound font and pianist than the reference. The
-library is one performance of every piece, filled up with made-up documents. Intervals are 95 % (Wilson).
+Sections: versions, keys, recording, streams, priors, strangers, cost. Parameters were chosen on the even
+pieces of (n)ASAP; what is printed comes from the odd ones, each with another sound font and pianist than the
+reference. The library is one performance of every piece, filled up with made-up documents. Intervals are
+95 % (Wilson).
 """
 
 from __future__ import annotations
@@ -323,6 +324,82 @@ def streams(corpus: Corpus, args: argparse.Namespace) -> Results:
     }
 
 
+def priors(corpus: Corpus, args: argparse.Namespace) -> Results:
+    """How soon a version is known with a set list and without, from its beginning and from its middle."""
+    numbers = range(1, len(corpus.names), 2)
+    folder = _library(corpus, "all", corpus.references, args.fill)
+    names = {n: corpus.references[n].sound.name for n in numbers}
+    noise = np.random.default_rng(8)
+    results: Results = {}
+    cases = []
+    for n in range(args.streams):
+        number = numbers[n % len(numbers)]
+        players = corpus.players[corpus.names[number]][1:]
+        player = players[noise.integers(len(players))]
+        middle = noise.uniform(20.0, len(player.fine) / 10 - 20.0)
+        cases.append((number, player, middle))
+    print(f"\npriors: {Library(folder).seconds / 3600:.1f} h, 12 keys, {args.streams} streams of 15 s")
+    # As the query is the next on the list, another one on it, or none of it (the list names the others).
+    lists = {
+        "no list": lambda number: [],
+        "next": lambda number: [names[number], *(names[n] for n in numbers if n != number)],
+        "on the list": lambda number: [*(names[n] for n in numbers if n != number), names[number]],
+        "not on it": lambda number: [names[n] for n in numbers if n != number],
+    }
+    for name, listed in lists.items():
+        matchers = {n: Matcher(Library(folder), set_list=listed(n)) for n in numbers}
+        for where in ("beginning", "middle"):
+            first, wrong = [], 0
+            for number, player, middle in cases:
+                start = 0.0 if where == "beginning" else middle
+                said = _listen(matchers[number], _clip(player.sound, start, 15.0))
+                ids = [(at, matchers[number].documents[h.document].id) for at, h in said]
+                first.append(next((at for at, id in ids if id == names[number]), math.inf))
+                wrong += any(id != names[number] for _, id in ids)
+            within = {t: float(np.mean([at <= t for at in first])) for t in (3, 5, 8, 10)}
+            listed_shares = "  ".join(f"{t} s {share:.2f}" for t, share in within.items())
+            print(
+                f"  {name:12} {where:10} right and sure after {listed_shares}; "
+                f"median {np.median(first):.1f} s; streams with a wrong match {wrong}",
+                flush=True,
+            )
+            results[f"{name}, {where}"] = {
+                "within": within,
+                "median": float(np.median(first)),
+                "wrong": wrong,
+            }
+    return results
+
+
+def strangers(corpus: Corpus, args: argparse.Namespace) -> Results:
+    """False alarms: hours of pianists that are not in the library, and of made-up songs; then what is known.
+
+    `--set-list` gives the library's pieces as a set list.
+    """
+    folder = _library(corpus, "even", corpus.references[::2], args.fill)
+    listed = [player.sound.name for player in corpus.references[::2]] if args.set_list else []
+    matcher = Matcher(Library(folder), set_list=listed)
+    odd = [player for name in corpus.names[1::2] for player in corpus.players[name]]
+    alarms, heard, said_for = 0, 0.0, 0.0
+    share, parts = args.part
+    for player in odd[share::parts]:
+        seconds = min(args.most, len(player.fine) / 10 - 1)
+        times = [at for at, _ in _listen(matcher, _clip(player.sound, 0.0, seconds))]
+        begun = [b for a, b in zip([-9.0, *times], times, strict=False) if b - a > 1.0]
+        alarms += len(begun)
+        said_for += 0.4 * len(times)
+        heard += seconds
+        if begun:
+            print(f"  {player.sound.stem}: " + ", ".join(f"{at:.1f} s" for at in begun), flush=True)
+    print(
+        f"strangers{' with a set list' if listed else ''}: {alarms} matches begun in {heard / 3600:.2f} h "
+        f"({len(odd[share::parts])} performances), said for {said_for:.0f} s"
+    )
+    return {
+        f"part {share} of {parts}{' listed' if listed else ''}": {"alarms": alarms, "hours": heard / 3600}
+    }
+
+
 def _listen(matcher: Matcher, audio: Any) -> list[tuple[float, Any]]:
     matcher.reset()
     said = []
@@ -365,6 +442,8 @@ SECTIONS = {
     "keys": transposed,
     "recording": recording,
     "streams": streams,
+    "priors": priors,
+    "strangers": strangers,
     "cost": cost,
 }
 
@@ -377,6 +456,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.8, help="of a query in versions and keys")
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--streams", type=int, default=40)
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), help="of the strangers: number, parts")
+    parser.add_argument("--most", type=float, default=600.0, help="seconds of each stranger")
+    parser.add_argument("--set-list", action="store_true", help="strangers against a set list")
     parser.add_argument("--shifts", type=int, nargs="+", default=[0, 5], help="semitones, for keys")
     parser.add_argument("--gate", default="none", help="of all keys but the first: exact, kdtree, hnsw")
     parser.add_argument("--renders", type=Path, default=CACHE / "renders")
