@@ -30,6 +30,7 @@ VERBS = {
     "identify": "what is being played, and where in it",
     "separate": "take a song apart: drums, vocals, bass and the rest as WAV files",
     "sound-check": "learn a kit from takes of each part alone, for `separate --kit`",
+    "mosaic": "play one recording with the sounds of another",
     "trigger": "notes of drums, of one voice or of a piano, as events and MIDI",
     "monitor": "watch a show that runs elsewhere, on this terminal",
     "replay": "run a recorded show again, exactly as it was",

@@ -27,6 +27,7 @@ CATALOGUE: dict[str, str] = {
     "midi_notes": "nodes.outputs.midi_notes:MidiNotes",
     "midi_position": "nodes.outputs.midi_position:MidiPosition",
     "mono_notes": "nodes.pitch.mono_notes:MonoNotes",
+    "mosaic": "nodes.mosaic.mosaic:Mosaic",
     "novelty": "nodes.spectral.novelty:Novelty",
     "os2l": "nodes.outputs.os2l:Os2l",
     "osc": "nodes.outputs.osc:Osc",

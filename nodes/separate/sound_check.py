@@ -15,8 +15,7 @@ from nodes.separate.kit import Kit, learn
 from nodes.separate.masked import MaskedNode, framing_of
 from nodes.separate.medians import Medians
 from nodes.separate.nmf_kernels import activate, part_masks, pool
-
-DENSE = 3000.0  # Hz up to which every bin counts for the activations; above, groups that widen with frequency
+from nodes.separate.pooling import pooling_edges
 
 
 class SoundCheck(MaskedNode):
@@ -57,7 +56,7 @@ class SoundCheck(MaskedNode):
         templates = kit.templates_at(audio.rate)
         self._starts = np.cumsum([0, *(part.shape[1] for part in templates)]).astype(np.int64)
         self._templates = np.ascontiguousarray(np.concatenate(templates, axis=1))
-        self._edges = _edges(window, audio.rate)
+        self._edges = pooling_edges(window, audio.rate)
         pooled = np.add.reduceat(self._templates, self._edges[:-1], axis=0)
         scale = pooled.sum(axis=0) + 1e-12
         self._pooled = np.ascontiguousarray(pooled / scale, np.float32)
@@ -104,13 +103,3 @@ class SoundCheck(MaskedNode):
         takes = {"snare": snare, "low": low, "high": high, "chord": chord}
         learn(takes, 44100, "stage").save(path)
         return [{"kit": str(path)}]
-
-
-def _edges(window: int, rate: int) -> np.ndarray:
-    """Bounds of groups of bins: single up to DENSE, then wider by a sixteenth of an octave."""
-    bins = window // 2 + 1
-    edges, at = list(range(min(bins, int(DENSE * window / rate)))), min(bins, int(DENSE * window / rate))
-    while at < bins:
-        edges.append(at)
-        at = max(at + 1, round(at * 2 ** (1 / 16)))
-    return np.array([*edges, bins], np.int64)

@@ -1,0 +1,1 @@
+"""Audio mosaics: one recording played with the sounds of another."""
