@@ -10,19 +10,14 @@ import argparse
 
 from apps import run as run_verb
 from apps.identify_plot import plot
-from apps.library import DEFAULT
+from apps.library import add_places, name_places
 from apps.live import is_file
 from engine.errors import FollowspotError
 from nodes.match.neighbours import METHODS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--library", metavar="DIR", default=DEFAULT, help="folder of the library (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--store", metavar="URL", default="", help="a library in LanceDB, instead of a folder"
-    )
+    add_places(parser)
     parser.add_argument(
         "--input",
         metavar="FILE|mic|NAME",
@@ -63,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    name_places(args)
     as_run = argparse.ArgumentParser()
     run_verb.add_arguments(as_run)
     if args.plot:

@@ -15,8 +15,8 @@ from engine.errors import FollowspotError
 from nodes.match import features
 from nodes.match.fingerprints import Alignment
 from nodes.match.hypotheses import Statement
-from nodes.match.library import Library
 from nodes.match.matcher import KEYS, Matcher
+from nodes.match.shards import open_folder
 
 #: Documents drawn over time.
 _DOCUMENTS = 6
@@ -57,7 +57,7 @@ def plot(library: str, file: str, out: str, transpose: str, index: str) -> None:
     path = Path(out)
     if path.suffix.lower() != ".svg":
         raise FollowspotError(f"--plot {out}: the picture is an SVG; let its name end in .svg")
-    matcher = Matcher(Library(library), KEYS if transpose == "all" else KEYS[:1], index)
+    matcher = Matcher(open_folder(library), KEYS if transpose == "all" else KEYS[:1], index)
     seen = _listen(matcher, AudioFile(file, features.RATE, features.HOP))
     try:
         path.write_text(_draw(seen, Path(file).name), encoding="utf-8")

@@ -24,6 +24,7 @@ from apps.terminal import duration, is_terminal, note, table
 from engine.errors import FollowspotError
 from nodes.match.library import Library, Writer, damaged, writing
 from nodes.match.references import Reference, analyse, digest_of, is_reference
+from nodes.match.shards import SEPARATOR, ShardedWriter, open_folder, open_store, shards, writing_shards
 from nodes.match.store import Store
 
 #: Where the library is if nothing else is said.
@@ -51,18 +52,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     search = verbs.add_parser("search", help="a theme, typed, played or hummed, in all documents")
     library_search.add_arguments(search)
     for verb in (add, remove, verify, search, verbs.choices["list"], verbs.choices["info"]):
-        verb.add_argument(
-            "--library", metavar="DIR", default=DEFAULT, help="its folder (default: %(default)s)"
-        )
-        verb.add_argument(
-            "--store",
-            metavar="URL",
-            default="",
-            help="instead of a folder of ours: a folder, s3:// or db:// that LanceDB opens",
-        )
+        add_places(verb)
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the library is."""
+    parser.add_argument(
+        "--library",
+        metavar="DIR",
+        action="append",
+        help=f"its folder (default: {DEFAULT}); more than once: a library in several folders",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        action="append",
+        help="instead of a folder of ours: a folder, s3:// or db:// that LanceDB opens; more than once: "
+        "a library in several stores",
+    )
+
+
+def name_places(args: argparse.Namespace) -> None:
+    """Make one text of all places given, as `nodes.match.shards` takes it."""
+    args.store = SEPARATOR.join(args.store or [])
+    args.library = SEPARATOR.join(args.library or [DEFAULT])
 
 
 def run(args: argparse.Namespace) -> int:
+    name_places(args)
     verbs = {"add": _add, "remove": _remove, "list": _list, "info": _info, "verify": _verify}
     return {**verbs, "search": library_search.run}[args.what](args)
 
@@ -73,8 +90,11 @@ def _name(args: argparse.Namespace) -> str:
 
 def _opened_to_write(
     args: argparse.Namespace, *, create: bool = False
-) -> AbstractContextManager[Writer | Store]:
-    """The folder's one writer, or the store."""
+) -> AbstractContextManager[Writer | Store | ShardedWriter]:
+    """The folder's one writer, the store, or those of all shards."""
+    names = shards(args.store or args.library)
+    if len(names) > 1:
+        return writing_shards(names, stores=bool(args.store), create=create)
     if args.store:
         return nullcontext(Store(args.store, create=create))
     return writing(args.library, create=create)
@@ -117,7 +137,9 @@ def _add(args: argparse.Namespace) -> int:
     return 2 if faults else 0
 
 
-def _new_files(writer: Writer | Store, paths: list[str]) -> tuple[list[tuple[str, Path]], int, int]:
+def _new_files(
+    writer: Writer | Store | ShardedWriter, paths: list[str]
+) -> tuple[list[tuple[str, Path]], int, int]:
     """What is to be read, with the name each should get; how many are known; how many cannot be read."""
     todo: list[tuple[str, Path]] = []
     seen: set[str] = set()
@@ -204,7 +226,9 @@ def _remove(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     documents = (
-        Store(args.store).documents() if args.store else (d for _, d in Library(args.library).documents())
+        open_store(args.store).documents()
+        if args.store
+        else (d for _, d in open_folder(args.library).documents())
     )
     rows = [
         (document.id, document.kind, duration(document.seconds), f"{document.tuning * 10:+.0f}")
@@ -215,9 +239,16 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
-    if args.store:
-        return _info_of_store(args)
-    library = Library(args.library)
+    for name in shards(args.store or args.library):
+        if args.store:
+            _info_of_store(name)
+        else:
+            _info_of_folder(name)
+    return 0
+
+
+def _info_of_folder(name: str) -> None:
+    library = Library(name)
     kinds = [document.kind for _, document in library.documents()]
     hours = library.seconds / 3600
     rows = [
@@ -229,32 +260,34 @@ def _info(args: argparse.Namespace) -> int:
         ("size", f"{library.bytes / 1e6:.2f} MB"),
         ("size per hour", f"{library.bytes / 1e6 / hours:.3f} MB" if hours else "-"),
     ]
-    print(table(("library", args.library), rows, right=(1,)))
-    return 0
+    print(table(("library", name), rows, right=(1,)))
 
 
-def _info_of_store(args: argparse.Namespace) -> int:
-    documents = list(Store(args.store).documents())
+def _info_of_store(name: str) -> None:
+    documents = list(Store(name).documents())
     rows = [
         ("documents", str(len(documents))),
         ("length", duration(sum(document.seconds for document in documents))),
         ("shingles", str(sum(document.shingle_count for document in documents))),
     ]
-    print(table(("store", args.store), rows, right=(1,)))
-    return 0
+    print(table(("store", name), rows, right=(1,)))
 
 
 def _verify(args: argparse.Namespace) -> int:
-    found = Store(args.store).damaged() if args.store else damaged(args.library)
+    return max(_verify_one(args, name) for name in shards(args.store or args.library))
+
+
+def _verify_one(args: argparse.Namespace, place: str) -> int:
+    found = Store(place).damaged() if args.store else damaged(place)
     if not found:
-        print(f"{_name(args)}: sound")
+        print(f"{place}: sound")
         return 0
     for name, reason in found.items():
-        note(f"followspot: library {_name(args)}: {name} is damaged: {reason}")
+        note(f"followspot: library {place}: {name} is damaged: {reason}")
     if not args.repair:
         note("followspot: run `followspot library verify --repair` to forget it, then add its files again")
         return 2
-    with _opened_to_write(args) as writer:
+    with nullcontext(Store(place)) if args.store else writing(place) as writer:
         writer.drop_damaged(list(found))
-    print(f"{_name(args)}: {len(found)} damaged parts forgotten; add their files again")
+    print(f"{place}: {len(found)} damaged parts forgotten; add their files again")
     return 0

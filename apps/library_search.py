@@ -11,10 +11,10 @@ from apps.terminal import duration, note, table
 from engine.audio.files import AudioFile
 from engine.errors import FollowspotError
 from nodes.match import features
-from nodes.match.library import Library
 from nodes.match.notes import read_notes
 from nodes.match.references import MIDI, SCORES, SOUND
 from nodes.match.search import WAYS, Found, scores_of, search_notes, search_sound, theme_frames
+from nodes.match.shards import open_folder
 from nodes.match.typed import typed_notes
 
 _KEYS = (*WAYS, "sound")
@@ -40,7 +40,7 @@ def add_arguments(search: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.store:
         raise FollowspotError("search works on a folder: leave --store out")
-    library = Library(args.library)
+    library = open_folder(args.library)
     path = Path(args.query[0])
     suffix = path.suffix.lower()
     named = len(args.query) == 1 and suffix in (*SOUND, *MIDI, *SCORES)

@@ -106,6 +106,10 @@ class Writer:
         """The document made from a file with these bytes, or None."""
         return self._known.get(digest)
 
+    def has(self, id: str) -> bool:
+        """Whether there is a document of this name."""
+        return id in self._taken
+
     def add(self, found: list[tuple[str, Path, Reference]]) -> list[Document]:
         """Commit references, each with the name it should have and its path, as one segment."""
         entries = []

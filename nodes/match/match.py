@@ -17,11 +17,11 @@ from engine.memory import release_compiler
 from engine.node import AudioIn, EventsOut, Param
 from nodes.match.features import HOP, RATE
 from nodes.match.hypotheses import Statement
-from nodes.match.library import Library, writing
+from nodes.match.library import writing
 from nodes.match.matcher import KEYS, Matcher
 from nodes.match.neighbours import METHODS
 from nodes.match.priors import read_set_list
-from nodes.match.store import Store
+from nodes.match.shards import open_folder, open_store
 
 Array = npt.NDArray[Any]
 
@@ -55,8 +55,8 @@ class Match(DeferredNode):
             "unknown": "nothing in the library fits; repeated every 0.4 s: no payload",
         },
     )
-    library = Param("library", help="folder made by `followspot library add`")
-    store = Param("", help="URL of a library in LanceDB, instead of a folder")
+    library = Param("library", help="folder made by `followspot library add`; several: A|B")
+    store = Param("", help="URL of a library in LanceDB, instead of a folder; several: A|B")
     transpose = Param("all", choices=("all", "none"), help="try all 12 keys, or only the written one")
     index = Param(
         "auto",
@@ -84,7 +84,7 @@ class Match(DeferredNode):
         return EventsFormat(audio.rate, (0, self.quantum + audio.latency))
 
     def _open(self) -> Matcher:
-        library = Store(self.store) if self.store else Library(self.library)
+        library = open_store(self.store) if self.store else open_folder(self.library)
         names = read_set_list(self.set_list, library.names()) if self.set_list else []
         release_compiler()
         return Matcher(library, KEYS if self.transpose == "all" else KEYS[:1], self.index, names)

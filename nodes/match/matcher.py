@@ -33,6 +33,7 @@ from nodes.match.pool import Pool
 from nodes.match.priors import Priors
 from nodes.match.scan import Part, Peak, Scan, unrelated_spread
 from nodes.match.segment import Document
+from nodes.match.shards import Folders, Stores
 from nodes.match.store import Store, StoreGate
 from nodes.match.updates import TEMPI, Law
 
@@ -57,7 +58,7 @@ class Matcher:
 
     Parameters
     ----------
-    library : what is searched: a folder, or a store.
+    library : what is searched: folders, or stores.
     keys : transpositions to try, in semitones.
     index : what gates the scan: "none" (everything is scanned), "exact", "kdtree", "hnsw" (see `neighbours`),
         or "auto": none up to `UNGATED` hours times keys; up to as many hours, exact for all keys but the
@@ -75,7 +76,7 @@ class Matcher:
 
     def __init__(
         self,
-        library: Library | Store,
+        library: Library | Folders | Store | Stores,
         keys: tuple[int, ...] = KEYS,
         index: str = "auto",
         set_list: Sequence[str] = (),
@@ -83,7 +84,7 @@ class Matcher:
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self.priors = Priors(library.count, set_list)
-        if isinstance(library, Library):
+        if isinstance(library, Library | Folders):
             self.segments = tuple(library.segments)
             self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index, set_list)
         else:
@@ -99,7 +100,7 @@ class Matcher:
         self.reset()
 
     def _over_folder(
-        self, library: Library, keys: tuple[int, ...], index: str, set_list: Sequence[str]
+        self, library: Library | Folders, keys: tuple[int, ...], index: str, set_list: Sequence[str]
     ) -> Scan | Pool | Layers:
         """The scan of a library in a folder; `documents` are numbered."""
         parts, shingles, counts, places = [], [], [], []

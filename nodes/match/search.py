@@ -16,6 +16,7 @@ from nodes.match.notes import note_chroma
 from nodes.match.points import Place, Points, Theme, included, most_common
 from nodes.match.scan import Part, Scan
 from nodes.match.segment import Document
+from nodes.match.shards import Folders
 from nodes.match.updates import TEMPI, Law
 
 Array = npt.NDArray[Any]
@@ -46,7 +47,7 @@ class Found:
     score: float
 
 
-def scores_of(library: Library) -> Iterator[tuple[Document, Points]]:
+def scores_of(library: Library | Folders) -> Iterator[tuple[Document, Points]]:
     """The notes of every score and MIDI file that is not removed."""
     present = {(segment.folder, document.id) for segment, document in library.documents()}
     for segment in library.segments:
@@ -59,7 +60,9 @@ def scores_of(library: Library) -> Iterator[tuple[Document, Points]]:
                 yield document, Points(np.stack(columns, axis=1))
 
 
-def search_notes(library: Library, notes: Array, way: str = "triples", count: int = 10) -> list[Found]:
+def search_notes(
+    library: Library | Folders, notes: Array, way: str = "triples", count: int = 10
+) -> list[Found]:
     """The documents that hold most of the notes (n, 4), each with its best place, best first.
 
     way : "triples": in any key and at any tempo, a note may be missing; "inclusion": all notes, in any key,
@@ -84,7 +87,7 @@ def search_notes(library: Library, notes: Array, way: str = "triples", count: in
     return sorted(found, key=lambda f: -f.score)[:count]
 
 
-def search_sound(library: Library, frames: Array, count: int = 10) -> list[Found]:
+def search_sound(library: Library | Folders, frames: Array, count: int = 10) -> list[Found]:
     """The documents that the query's smoothed chroma (n, 12) fits best, in any key; best first."""
     parts, documents = [], []
     present = {(segment.folder, document.id) for segment, document in library.documents()}

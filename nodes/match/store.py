@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +103,11 @@ class Store:
         row = self._row(id, _COLUMNS)
         return Document(**{name: row[name] for name in _COLUMNS})
 
+    def has(self, id: str) -> bool:
+        """Whether there is a document of this name."""
+        quoted = id.replace("'", "''")
+        return bool(self._documents.count_rows(f"id = '{quoted}'"))
+
     def _row(self, id: str, columns: tuple[str, ...]) -> dict[str, Any]:
         quoted = id.replace("'", "''")
         rows = self._documents.search().where(f"id = '{quoted}'").select(list(columns)).limit(1).to_list()
@@ -187,6 +192,7 @@ class Store:
                 raise FollowspotError(f"store {self.url}: there is no document {id!r}")
         quoted = ", ".join("'" + id.replace("'", "''") + "'" for id in ids)
         self._documents.delete(f"id IN ({quoted})")
+        self._digests = None
         self._forget(ids)
 
     def drop_damaged(self, ids: list[str]) -> None:
@@ -225,6 +231,16 @@ class Store:
         return found
 
 
+class Source(Protocol):
+    """What `StoreGate` asks: a store, or several."""
+
+    def document(self, id: str) -> Document:
+        """One document by its name."""
+
+    def nearest(self, queries: Array, count: int) -> list[list[tuple[str, float]]]:
+        """As `Store.nearest`."""
+
+
 class StoreGate(Asker):
     """Asks a store. Documents get their numbers when they are proposed for the first time.
 
@@ -236,7 +252,12 @@ class StoreGate(Asker):
     """
 
     def __init__(
-        self, store: Store, documents: list[Document], keys: Sequence[int], tempi: Array, count: int = 192
+        self,
+        store: Source,
+        documents: list[Document],
+        keys: Sequence[int],
+        tempi: Array,
+        count: int = 192,
     ) -> None:
         self._store = store
         self._documents = documents
