@@ -46,7 +46,7 @@ fi
 say "installing Python packages into .venv"
 pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
 if [ "${1:-}" = test ]; then pip install -e '.[test]'; else pip install -e .; fi
-for extra in aubio pyo dmx link index cluster score plot; do
+for extra in aubio pyo dmx link index cluster score onnx plot; do
     pip install -e ".[$extra]" || say "the optional extra $extra cannot be installed here; all else works without it"
 done
 

@@ -29,6 +29,7 @@ CATALOGUE: dict[str, str] = {
     "mono_notes": "nodes.pitch.mono_notes:MonoNotes",
     "mosaic": "nodes.mosaic.mosaic:Mosaic",
     "novelty": "nodes.spectral.novelty:Novelty",
+    "onnx_separate": "nodes.separate.onnx_separate:OnnxSeparate",
     "os2l": "nodes.outputs.os2l:Os2l",
     "osc": "nodes.outputs.osc:Osc",
     "piano_notes": "nodes.pitch.piano_notes:PianoNotes",

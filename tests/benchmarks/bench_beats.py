@@ -67,9 +67,10 @@ def aubio_tempo(audio: np.ndarray) -> tuple[Heard, float]:
     return {"beat": np.array(beats), "downbeat": np.zeros(0)}, time.process_time() - spent
 
 
-def songs(limit: int) -> Iterator[Clip]:
+def songs(limit: int, files: str = "*.flac") -> Iterator[Clip]:
+    """The first songs at all speeds; `files`: which of their stems are in the mix."""
     for folder in sorted((DATA / "mdb").iterdir())[:limit]:
-        mix = np.sum([sf.read(f, dtype="float32")[0] for f in sorted(folder.glob("*.flac"))], axis=0)
+        mix = np.sum([sf.read(f, dtype="float32")[0] for f in sorted(folder.glob(files))], axis=0)
         rows = np.array(
             [[float(v) for v in line.split()] for line in (folder / "beats.txt").read_text().splitlines()]
         )

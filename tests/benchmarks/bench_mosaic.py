@@ -1,6 +1,6 @@
 """How close a mosaic comes to what it plays: python -m tests.benchmarks.bench_mosaic
 
-20 s of each song's guitars and keys (FOLLOWSPOT_DATA/mdb) played with a violin (FOLLOWSPOT_DATA/bach10),
+The first 20 s of each song's guitars and keys (FOLLOWSPOT_DATA/mdb) played with a violin (bach10 there),
 by the verb's way and live, with and without continuity. "distance" is the KL divergence of the mosaic's
 magnitudes from the target's, relative to the target's sum; "played on" is the share of the sound whose
 predecessor in the source sounded just before. Means over the songs; all go to build/benchmarks/mosaic.json.
