@@ -162,7 +162,7 @@ def test_a_missing_preset_is_suggested(monkeypatch, tmp_path):
 
 #: What these presets must be told first, and the words that say so.
 TEMPLATES = {
-    **dict.fromkeys(("follow", "follow_cues", "follow_midi"), "set reference"),
+    **dict.fromkeys(("follow", "follow_cues", "follow_midi", "minus_one"), "set reference"),
     "mosaic": "set source",
     "identify": "followspot library add",
 }

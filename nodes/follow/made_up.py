@@ -37,6 +37,24 @@ def made_up_score() -> Path:
     return path
 
 
+def made_up_choir() -> Path:
+    """Path of a MIDI file with six parts that hold a chord, struck again every second."""
+    import mido
+
+    path = Path(tempfile.gettempdir()) / "followspot-made-up-choir.mid"
+    file = mido.MidiFile(ticks_per_beat=480)
+    for pitch in (72, 67, 64, 60, 55, 48):
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=f"voice {pitch}")])
+        for _ in range(12):
+            track.append(mido.Message("note_on", note=pitch, velocity=80, time=0))
+            track.append(mido.Message("note_off", note=pitch, velocity=0, time=960))
+        file.tracks.append(track)
+    temporary = path.with_suffix(f".{id(file)}.part")
+    file.save(temporary)
+    temporary.replace(path)
+    return path
+
+
 def play(notes: npt.ArrayLike, rate: int, length: float) -> npt.NDArray[np.float32]:
     """Struck notes (onset s, MIDI pitch) as decaying partials; `length` seconds of mono sound."""
     sound = np.zeros(int(length * rate))
