@@ -24,10 +24,11 @@ def test_the_node_of_the_docs_conforms(tmp_path, capsys):
     assert main(["check-node", f"{path}:SpectralFlux"]) == 0, capsys.readouterr().out
 
 
-def test_the_preset_of_the_docs_is_sound(tmp_path, capsys):
+@pytest.mark.parametrize("page", ["docs/presets.md", "docs/lighting_programs.md"])
+def test_the_preset_of_the_docs_is_sound(tmp_path, capsys, page):
     pytest.importorskip("aubio")
     path = tmp_path / "show.toml"
-    path.write_text(blocks("docs/presets.md", "toml")[0])
+    path.write_text(blocks(page, "toml")[0])
     assert main(["check", str(path)]) == 0, capsys.readouterr().err
 
 
