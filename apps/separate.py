@@ -2,7 +2,9 @@
 
 The files have the input's rate, channels and length, lie exactly under it, and add up to it. What is in them
 is what a live run would have put out, so the latency that is told is what a live run would take. With a kit
-of `followspot sound-check` the stems are its parts.
+of `followspot sound-check` the stems are its parts. With the score of what is played, the stems are the
+score's parts (the first six; `rest` holds what is beyond them, and what no note explains): the score is
+followed as in a live run, and the file may begin before the music does.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
@@ -25,8 +28,12 @@ from engine.graph import Graph
 from engine.node import Node
 from engine.plan import Plan, compile_graph
 from engine.runner import Runner
+from nodes.follow.follower import ScoreFollower
+from nodes.follow.score import load_score
 from nodes.separate.kit import Kit
 from nodes.separate.masked import MODES, framing_of
+from nodes.separate.score_masked import SCORE_MODES, score_framing
+from nodes.separate.score_separate import ScoreSeparate
 from nodes.separate.separate import Separate
 from nodes.separate.sound_check import SoundCheck
 
@@ -42,19 +49,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(MODES),
         help="milliseconds from sound to stem in a live run: stage 23, studio 46 (the default), quality 93",
     )
-    parser.add_argument("--kit", metavar="KIT.npz", help="take it apart by the parts of this kit")
+    by = parser.add_mutually_exclusive_group()
+    by.add_argument("--kit", metavar="KIT.npz", help="take it apart by the parts of this kit")
+    by.add_argument(
+        "--score",
+        metavar="SCORE",
+        help="take it apart by the parts of this score; studio or quality (the default)",
+    )
     parser.add_argument("--json", action="store_true", help="say what was done as one JSON object")
 
 
 def run(args: argparse.Namespace) -> None:
     rate, channels = _properties(args.input)
-    node, mode, ports = _node(args.mode, args.kit)
+    node, mode, ports = _by_score(args.mode, args.score) if args.score else _node(args.mode, args.kit)
     folder = Path(args.output)
     _spare_the_input(args.input, folder, ports)
-    _, hop, _ = framing_of(mode, rate)
+    hop = score_framing(mode, rate)[1] if args.score else framing_of(mode, rate)[1]
     file = AudioFile(args.input, rate, hop, tuple(range(1, channels + 1)))
     graph = Graph(rate=rate, quantum=hop, channels=channels)
-    plan = compile_graph(graph.add("separate", node).connect("input", "separate"))
+    graph.add("separate", node).connect("input", "separate.audio")
+    if args.score:
+        graph.add("follower", ScoreFollower(reference=args.score)).connect("input", "follower.audio")
+        graph.connect("follower.position", "separate.position")
+    plan = compile_graph(graph)
     begun = perf_counter()
     with _writers(folder, ports, rate, channels) as writers, bar(file.seconds, rate) as moved:
         _run(plan, file, writers, moved)
@@ -90,6 +107,18 @@ def _node(mode: str | None, path: str | None) -> tuple[Node, str, dict[str, str]
     ports = ("one", "two", "three")[: len(kit.parts) - 1]
     names = [part.name for part in kit.parts]
     return SoundCheck(kit=path), kit.mode, dict(zip(names, (*ports, "rest"), strict=True))
+
+
+def _by_score(mode: str | None, path: str) -> tuple[Node, str, dict[str, str]]:
+    """The same for the parts of a score; their files are numbered, since two may have one name."""
+    mode = mode or "quality"
+    if mode not in SCORE_MODES:
+        raise FollowspotError(f"--mode {mode}: with a score it is one of {', '.join(SCORE_MODES)}")
+    names = load_score(path).parts
+    ports = tuple(ScoreSeparate.outputs)
+    stems = [f"{number}-" + re.sub(r"[^\w-]+", "_", name) for number, name in enumerate(names, 1)]
+    given = dict(zip(stems, ports[:-1], strict=False))
+    return ScoreSeparate(reference=path, mode=mode), mode, {**given, "rest": "rest"}
 
 
 def _properties(path: str) -> tuple[int, int]:

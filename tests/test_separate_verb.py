@@ -10,6 +10,7 @@ import soundfile
 
 from apps.cli import main
 from apps.separate import STEMS
+from nodes.follow.made_up import BASS, MELODY, QUARTER, made_up_score, play
 
 
 def song(path, rate, channels, seconds=1.0):
@@ -61,6 +62,23 @@ def test_a_file_that_breaks_off_gives_what_came_before(tmp_path, capsys):
     total = sum(soundfile.read(tmp_path / "out" / f"{stem}.wav", dtype="float32")[0] for stem in STEMS)
     assert 15_000 < len(total) < 25_000
     np.testing.assert_allclose(total[:15_000], x[:15_000, 0], atol=2e-6)
+
+
+def test_the_parts_of_a_score_lie_under_the_input(tmp_path, capsys):
+    melody = play([(0.1 + k * QUARTER, pitch) for k, pitch in enumerate(MELODY[:5])], 44100, 2.5)
+    bass = play([(0.1, BASS[0]), (2.1, BASS[1])], 44100, 2.5)
+    soundfile.write(tmp_path / "duet.wav", np.stack([melody + bass, bass], axis=1), 44100, "FLOAT")
+    arguments = ["separate", str(tmp_path / "duet.wav"), "--score", str(made_up_score())]
+    assert main([*arguments, "-o", str(tmp_path / "out"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["latency_ms"] == 92.88 and list(said["stems"]) == ["1-track_1", "2-track_2", "rest"]
+    heard = {stem: soundfile.read(path, dtype="float32")[0] for stem, path in said["stems"].items()}
+    np.testing.assert_allclose(sum(heard.values()), np.stack([melody + bass, bass], axis=1), atol=2e-6)
+    error = heard["1-track_1"][:, 0] - melody
+    assert 10 * np.log10((melody**2).sum() / (error**2).sum()) > 6
+    for fault in (["--mode", "stage"], ["--kit", "kit.npz"], ["--score", str(tmp_path / "none.mid")]):
+        assert main([*arguments, "-o", str(tmp_path / "out"), *fault]) == 2
+        assert capsys.readouterr().err.startswith("followspot: ")
 
 
 def test_faults_are_one_line(tmp_path, capsys):
