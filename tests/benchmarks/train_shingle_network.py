@@ -100,7 +100,7 @@ def sounded(notes, harmonics, half_life, exponent, out):  # type: ignore[no-unty
 
 
 def played(notes: Array, noise: np.random.Generator) -> tuple[Array, Array]:
-    """Smoothed frames (n, 12) of a performance, and where (s) each tenth of a second of the score is in it."""
+    """Smoothed frames (n, 12) of a performance, and where (s) in it each 0.1 s of the score is."""
     speed = np.exp(noise.uniform(-0.3, 0.3))
     ticks = np.arange(0.0, SCORE + 10.0, 0.1)
     waves = sum(
