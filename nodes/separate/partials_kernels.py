@@ -8,8 +8,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-#: Of a partial: bins on each side of its own that it reaches, and what is there beyond its main lobe.
-REACH, SKIRT = 3, 0.005
+REACH = 2  # bins on each side of its own that the main lobe of a partial reaches
 #: Cents: how far a note may be from where it is written, and from where it was a frame ago; step of search.
 FAR, NEAR, STEP = 60.0, 16.0, 4.0
 STAY = 2.0  # share of the salience that a note 100 cents from where it is expected would lose
@@ -103,8 +102,8 @@ def tune(magnitude, scale, notes, count, frame, cents, tuning, last, root):
 def place(scale, bins, notes, count, cents, partials, first, lobes, weight):
     """Lay out the partials: how many of each note (most,), the first bin and the lobe of each.
 
-    first, weight (most, numbers), weight the sum of the lobe; lobes (most, numbers, 2 REACH + 1): spectrum of
-    a Hann window.
+    first, weight (most, numbers), weight the sum of the lobe; lobes (most, numbers, 2 REACH + 1): main
+    lobe of a Hann window.
     """
     for row in range(count):
         fundamental = _bin(notes[row, 1], cents[notes[row, 0], notes[row, 1]], scale)
@@ -117,13 +116,13 @@ def place(scale, bins, notes, count, cents, partials, first, lobes, weight):
             partials[row], first[row, h], weight[row, h] = h + 1, k, 0.0
             for j in range(2 * REACH + 1):
                 away = abs(k + j - centre)
-                height = SKIRT / max(away * away, SKIRT)
+                height = 0.0
                 if away < 1e-4:
                     height = 1.0
-                elif away < 2.0 and abs(away - 1.0) > 1e-4:
-                    height = max(height, np.sin(np.pi * away) / (np.pi * away * (1.0 - away * away)))
-                elif away < 2.0:
+                elif abs(away - 1.0) < 1e-4:
                     height = 0.5
+                elif away < 2.0:
+                    height = np.sin(np.pi * away) / (np.pi * away * (1.0 - away * away))
                 lobes[row, h, j] = height
                 weight[row, h] += height
 
