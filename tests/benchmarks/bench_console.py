@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.bench_console [--seconds 20] [--rounds 3]
 
-The preset `monitor` runs on a file at its own pace, with an OSC sink: without the console, with the console
-and no browser, and with ten WebSocket clients that watch every stream at 30 pictures a second from a
-process of their own. The rounds are interleaved. CPU is from the system's accounts of each process.
+The preset `monitor` runs on a file at its own pace, with five sinks whose receivers are one more process:
+without the console, with the console and no browser, and with ten WebSocket clients that watch every stream
+at 30 pictures a second from a process of their own. The rounds are interleaved. CPU is from the system's
+accounts of each process; late is the end of the call that sends after the moment when the event was due.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,9 +34,36 @@ from engine.live.supervisor import Supervisor
 from engine.plan import compile_graph
 from engine.preset import PresetSource
 from engine.runner import Runner
+from tests.benchmarks.bench_outputs import Receiver, free_port
 
 CASES = {"no console": None, "console, no browser": 0, "ten browsers": 10}
 WARM = 4.0  # seconds before anything is counted
+
+_SHOW = """
+extends = "monitor"
+[sinks.osc]
+type = "osc"
+port = {osc}
+from = ["tracker.beats", "plp.alpha_lfo"]
+[sinks.vj]
+type = "osc"
+port = {vj}
+aliases = "resolume"
+from = ["tracker.beats"]
+[sinks.wled]
+type = "wled"
+port = {wled}
+from = ["stft.magnitude", "tracker.beats"]
+[sinks.os2l]
+type = "os2l"
+port = {os2l}
+from = ["tracker.beats"]
+[sinks.rig]
+type = "artnet"
+patch = "lamp -> 1 d"
+cues = "beat -> flash lamp white 50ms"
+from = ["tracker.beats"]
+"""
 
 
 def main() -> None:
@@ -48,13 +77,17 @@ def main() -> None:
         return
     results: dict[str, list[dict[str, float]]] = {case: [] for case in CASES}
     with tempfile.TemporaryDirectory() as folder:
-        source, file = prepare(Path(folder), args.seconds + 3 * WARM)
+        ports = {name: free_port(socket.SOCK_DGRAM) for name in ("osc", "vj", "wled")} | {"artnet": 6454}
+        ports["os2l"] = free_port(socket.SOCK_STREAM)
+        receiver = Receiver(**ports)
+        source, file = prepare(Path(folder), args.seconds + 3 * WARM, ports)
         copies = copying(source)
         print("copying, us a quantum:", ", ".join(f"{key} {value:.3g}" for key, value in copies.items()))
         for round in range(args.rounds):
             for case, browsers in CASES.items():
                 results[case].append(measure(source, file, browsers, args.seconds))
                 note(f"round {round + 1}, {case}: {results[case][-1]}")
+        receiver.kill()
     median = {
         case: {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
         for case, rows in results.items()
@@ -89,16 +122,13 @@ def copying(source: PresetSource, quanta: int = 4000) -> dict[str, float]:
     }
 
 
-def prepare(folder: Path, seconds: float) -> tuple[PresetSource, Path]:
-    """The preset with an OSC sink, and music that lasts."""
+def prepare(folder: Path, seconds: float, ports: dict[str, int]) -> tuple[PresetSource, Path]:
+    """The preset with five sinks that send to these ports, and music that lasts."""
     piece = compose()
     file = folder / "music.wav"
     soundfile.write(file, np.tile(piece.samples, int(seconds / piece.seconds) + 1), piece.rate)
     preset = folder / "bench.toml"
-    preset.write_text(
-        'extends = "monitor"\n[sinks.osc]\ntype = "osc"\nport = 9999\n'
-        'from = ["tracker.beats", "plp.alpha_lfo"]\n'
-    )
+    preset.write_text(_SHOW.format(**ports))
     return PresetSource(str(preset)), file
 
 
@@ -135,7 +165,8 @@ def measure(source: PresetSource, file: Path, browsers: int | None, seconds: flo
         "p50 us": p50,
         "p99 us": p99,
         "wake-up p99 ms": snapshot.wake[1],
-        "OSC late p99 ms": snapshot.sinks["osc"].late_p99,
+        "sinks late p99 ms": max(sink.late_p99 for sink in snapshot.sinks.values()),
+        "not sent": sum(sink.failures + sink.dropped for sink in snapshot.sinks.values()),
         "slow quanta": snapshot.overruns,
         "pictures/s each": pictures,
     }
