@@ -1,10 +1,13 @@
-"""Beat tracking beside aubio: python -m tests.benchmarks.bench_beats [--songs 7] [--synthetic 0]
+"""Beat tracking beside other trackers: python -m tests.benchmarks.bench_beats [--songs 7] [--SET N ...]
 
-The evaluation songs (FOLLOWSPOT_DATA, default ../shared/data) at five speeds, whole files, no warm-up
-taken off, a beat stamped at max(time, emitted). Then re-lock after an abrupt change of tempo, and beats
-in silence and noise after music.
-`--synthetic N` adds N composed songs that nothing was trained on (needs FluidSynth).
-Prints tables and writes build/benchmarks/beats.json.
+The sets of `beat_sets`, N pieces of each, whole files, no warm-up taken off, a beat stamped at
+max(time, emitted); on the songs also re-lock after an abrupt change of tempo, and beats in silence and
+noise after music.
+
+aubio runs beside it. A peer is a program in an environment of its own: COMMAND gets the name of a WAV file
+(mono, float32, 44.1 kHz) as its last argument and prints, line by line, the seconds at which it could have
+told each beat; FOLLOWSPOT_BEAT_PEERS may hold several, with ';' between them. A peer that fails is left
+out, with its reason. Prints tables and writes build/benchmarks/beats.json.
 """
 
 from __future__ import annotations
@@ -12,26 +15,28 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
+import shlex
+import subprocess
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aubio
 import mir_eval
 import numpy as np
 import soundfile as sf
-import soxr
 
+from engine.errors import FollowspotError
 from engine.offline import run_offline
 from engine.plan import compile_graph
 from engine.preset import PresetSource
 from engine.runner import Runner
+from tests.benchmarks.beat_sets import RATE, SETS, Clip
 
-RATE = 44100
-SPEEDS = (0.8, 0.9, 1.0, 1.1, 1.25)
-DATA = Path(os.environ.get("FOLLOWSPOT_DATA", "../shared/data"))
-Clip = tuple[str, np.ndarray, np.ndarray]  # name, audio, rows of (seconds, place in the bar)
 Heard = dict[str, np.ndarray]
 
 
@@ -67,27 +72,22 @@ def aubio_tempo(audio: np.ndarray) -> tuple[Heard, float]:
     return {"beat": np.array(beats), "downbeat": np.zeros(0)}, time.process_time() - spent
 
 
-def songs(limit: int, files: str = "*.flac") -> Iterator[Clip]:
-    """The first songs at all speeds; `files`: which of their stems are in the mix."""
-    for folder in sorted((DATA / "mdb").iterdir())[:limit]:
-        mix = np.sum([sf.read(f, dtype="float32")[0] for f in sorted(folder.glob(files))], axis=0)
-        rows = np.array(
-            [[float(v) for v in line.split()] for line in (folder / "beats.txt").read_text().splitlines()]
-        )
-        for speed in SPEEDS:
-            audio = mix if speed == 1.0 else soxr.resample(mix, RATE, RATE / speed)
-            yield f"{folder.name} x{speed}", audio.astype(np.float32), rows / [speed, 1.0]
+def peer(command: str) -> Callable[[np.ndarray], tuple[Heard, float]]:
+    """A tracker in a process of its own; its time includes starting up."""
 
+    def track(audio: np.ndarray) -> tuple[Heard, float]:
+        with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+            sf.write(file.name, audio, RATE, subtype="FLOAT")
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = subprocess.run([*shlex.split(command), file.name], capture_output=True, text=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode:
+            raise FollowspotError(done.stderr.strip().rpartition("\n")[2] or f"status {done.returncode}")
+        beats = np.sort([float(line) for line in done.stdout.split()])
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {"beat": beats, "downbeat": np.zeros(0)}, spent
 
-def composed(count: int) -> Iterator[Clip]:
-    from tests.benchmarks.band.mix import mix
-    from tests.benchmarks.band.render import render
-    from tests.benchmarks.band.styles import STYLES, compose
-
-    for index in range(count):
-        style = list(STYLES)[index % len(STYLES)]
-        song = compose(style, 9_000_000 + index)
-        yield style, mix(render(song), np.random.default_rng(index)), song.beat_times()
+    return track
 
 
 def figures(truth: np.ndarray, heard: Heard) -> dict[str, float]:
@@ -139,38 +139,54 @@ def idle_beats(track: Callable[[np.ndarray], tuple[Heard, float]], clip: Clip) -
     return count
 
 
+def measure(
+    track: Callable[[np.ndarray], tuple[Heard, float]], clips: list[Clip], changes: bool
+) -> dict[str, Any]:
+    """Figures of one tracker on one set; `changes`: also re-lock and idle beats, of clips at five speeds."""
+    rows, spent, seconds = [], 0.0, 0.0
+    for about, audio, truth in clips:
+        heard, cost = track(audio)
+        rows.append({"clip": about, **figures(truth, heard)})
+        spent, seconds = spent + cost, seconds + len(audio) / RATE
+    mean = {k: float(np.nanmean([row[k] for row in rows])) for k in rows[0] if k != "clip"}
+    mean["first_s"] = float(np.median([row["first_s"] for row in rows]))
+    mean["signed_ms"] = float(np.nanmedian([row["signed_ms"] for row in rows]))
+    mean["cpu_ms_per_s"] = 1e3 * spent / seconds
+    if changes:
+        mean["relock_s"] = relock(track, clips)
+        mean.update({f"beats_in_{k}": v for k, v in idle_beats(track, clips[2]).items()})
+    return {"mean": mean, "clips": rows}
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--songs", type=int, default=7)
-    parser.add_argument("--synthetic", type=int, default=0)
+    for name, clips in SETS.items():
+        parser.add_argument(f"--{name}", type=int, default=7 if name == "songs" else 0, help=clips.__doc__)
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     options = parser.parse_args()
     trackers = {"followspot": ours(), "aubio": aubio_tempo}
-    for track in trackers.values():
-        track(np.zeros(RATE, np.float32))
+    peers = options.peer or filter(None, os.environ.get("FOLLOWSPOT_BEAT_PEERS", "").split(";"))
+    for name, _, command in (text.partition("=") for text in peers):
+        trackers[name.strip()] = peer(command)
+    for name, track in list(trackers.items()):
+        try:
+            track(np.zeros(RATE, np.float32))
+        except (OSError, FollowspotError) as error:
+            print(f"{name} is left out: {error}")
+            del trackers[name]
     report: dict[str, dict[str, object]] = {}
-    clips = list(songs(options.songs))
-    sets = {"songs": clips, "composed": list(composed(options.synthetic))}
-    for title, those in sets.items():
+    for title, clips in SETS.items():
+        those = list(clips(getattr(options, title)))
         if not those:
             continue
         for name, track in trackers.items():
-            rows, spent, seconds = [], 0.0, 0.0
-            for about, audio, truth in those:
-                heard, cost = track(audio)
-                rows.append({"clip": about, **figures(truth, heard)})
-                spent, seconds = spent + cost, seconds + len(audio) / RATE
-            mean = {k: float(np.nanmean([row[k] for row in rows])) for k in rows[0] if k != "clip"}
-            mean["first_s"] = float(np.median([row["first_s"] for row in rows]))
-            mean["signed_ms"] = float(np.nanmedian([row["signed_ms"] for row in rows]))
-            mean["cpu_ms_per_s"] = 1e3 * spent / seconds
-            if title == "songs":
-                mean["relock_s"] = relock(track, those)
-                mean.update({f"beats_in_{k}": v for k, v in idle_beats(track, those[2]).items()})
-            report[f"{title}, {name}"] = {"mean": mean, "clips": rows}
-            print(f"{title}, {name}: " + "  ".join(f"{k} {v:.3f}" for k, v in mean.items()), flush=True)
+            report[f"{title}, {name}"] = row = measure(track, those, title == "songs")
+            print(
+                f"{title}, {name}: " + "  ".join(f"{k} {v:.3f}" for k, v in row["mean"].items()), flush=True
+            )
     out = Path("build/benchmarks/beats.json")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(report, indent=1))

@@ -19,7 +19,8 @@ from engine.offline import collect, quanta
 from engine.plan import compile_graph
 from engine.preset import PresetSource
 from engine.runner import Runner
-from tests.benchmarks.bench_beats import RATE, SPEEDS, Heard, figures, songs
+from tests.benchmarks.beat_sets import RATE, SPEEDS, songs
+from tests.benchmarks.bench_beats import Heard, figures
 
 OUT = Path("build/benchmarks/beats_from_drums.json")
 

@@ -1,0 +1,91 @@
+"""Music with annotated beats for bench_beats, each set as clips: name, audio at 44.1 kHz, beats.
+
+Beats are rows of (seconds, place in the bar from 1). The folders are those of FOLLOWSPOT_DATA
+(default ../shared/data).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+RATE = 44100
+SPEEDS = (0.8, 0.9, 1.0, 1.1, 1.25)
+DATA = Path(os.environ.get("FOLLOWSPOT_DATA", "../shared/data"))
+Clip = tuple[str, np.ndarray, np.ndarray]
+
+
+def songs(count: int, stems: str = "*.flac") -> Iterator[Clip]:
+    """real songs at five speeds"""
+    for folder in sorted((DATA / "mdb").iterdir())[:count]:
+        mix = np.sum([sf.read(f, dtype="float32")[0] for f in sorted(folder.glob(stems))], axis=0)
+        rows = np.array(
+            [[float(v) for v in line.split()] for line in (folder / "beats.txt").read_text().splitlines()]
+        )
+        for speed in SPEEDS:
+            audio = mix if speed == 1.0 else soxr.resample(mix, RATE, RATE / speed)
+            yield f"{folder.name} x{speed}", audio.astype(np.float32), rows / [speed, 1.0]
+
+
+def drums(count: int) -> Iterator[Clip]:
+    """their drum stems at five speeds"""
+    return songs(count, "drums.flac")
+
+
+def grid(count: int, divide: int = 1) -> Iterator[Clip]:
+    """produced electronic tracks of constant tempo"""
+    for folder in sorted((DATA / "grid").iterdir())[:count]:
+        (file,) = folder.glob("mix.*")
+        audio, rate = sf.read(file, dtype="float32", always_2d=True)
+        mono = soxr.resample(audio.mean(axis=1), rate, RATE)
+        about = json.loads((folder / "grid.json").read_text())
+        times = np.arange(about["first_beat_seconds"], len(mono) / RATE, 60 / about["bpm"])[::divide]
+        yield folder.name, mono, np.stack([times, np.arange(len(times)) % 4 + 1], axis=1)
+
+
+def grid_half(count: int) -> Iterator[Clip]:
+    """the same, with every other beat as the truth"""
+    return grid(count, 2)
+
+
+def piano(count: int, seconds: float = 60.0) -> Iterator[Clip]:
+    """expressive piano, one pianist a piece, the first minute (needs FluidSynth)"""
+    from tests.benchmarks.follow_data import render
+
+    for turn, folder in enumerate(sorted((DATA / "asap").iterdir())[:count]):
+        midi = sorted(path for path in folder.glob("*.mid") if path.stem != "score")[0]
+        audio, _ = sf.read(
+            render(midi, f"asap-{folder.name}-{midi.stem}", turn),
+            frames=round(seconds * RATE),
+            dtype="float32",
+        )
+        lines = [line.split("\t") for line in (folder / f"{midi.stem}_beats.txt").read_text().splitlines()]
+        place, rows = 0, []
+        for start, _, label in lines:
+            place = 1 if label.startswith("db") else place + 1
+            rows.append((float(start), float(place)))
+        beats = np.array(rows)
+        yield folder.name, audio, beats[beats[:, 0] < len(audio) / RATE - 0.1]
+
+
+def synthetic(count: int) -> Iterator[Clip]:
+    """composed songs that nothing was trained on (needs FluidSynth)"""
+    from tests.benchmarks.band.mix import mix
+    from tests.benchmarks.band.render import render
+    from tests.benchmarks.band.styles import STYLES, compose
+
+    for index in range(count):
+        style = list(STYLES)[index % len(STYLES)]
+        song = compose(style, 9_000_000 + index)
+        yield style, mix(render(song), np.random.default_rng(index)), song.beat_times()
+
+
+SETS: dict[str, Callable[[int], Iterator[Clip]]] = {
+    each.__name__: each for each in (songs, drums, grid, grid_half, piano, synthetic)
+}
