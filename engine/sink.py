@@ -26,6 +26,10 @@ class Sink(Parametric):
     accepts : what may be wired to it: "events", "frames", "audio".
     offline : True if it also makes sense when a file is run at full speed (files do, networks do not).
     tick_ms : if positive, `tick` is called about that often on the sink's thread (an oscillator).
+
+    Attributes
+    ----------
+    notice : what people should know while all is well; reported when it changes.
     """
 
     accepts: ClassVar[frozenset[str]] = frozenset({"events"})
@@ -52,6 +56,7 @@ class Sink(Parametric):
 
     id: str = ""
     rate: int = 44100
+    notice: str = ""
 
     def open(self, wires: dict[str, Format]) -> None:
         """Make ready: `wires` maps each wired "node.port" to its format."""

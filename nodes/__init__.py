@@ -34,6 +34,7 @@ CATALOGUE: dict[str, str] = {
     "os2l": "nodes.outputs.os2l:Os2l",
     "osc": "nodes.outputs.osc:Osc",
     "piano_notes": "nodes.pitch.piano_notes:PianoNotes",
+    "playback": "nodes.outputs.playback:Playback",
     "plp": "nodes.rhythm.plp:Plp",
     "pyo_synth": "nodes.sound.pyo_synth:PyoSynth",
     "repet_sim": "nodes.separate.repet_sim:RepetSim",

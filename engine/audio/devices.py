@@ -1,4 +1,4 @@
-"""Input devices, chosen by a part of their name. Indices move when something is plugged in; names stay."""
+"""Audio devices, chosen by a part of their name. Indices move when something is plugged in; names stay."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 
 from engine.errors import FollowspotError, suggestion
 
-#: Words that mean the system's default input.
+#: Words that mean the system's default input or output.
 DEFAULT = ("", "mic", "default input")
+
+#: Streams that play; the sound system cannot be started afresh, or left, while one is open.
+open_outputs: set[Any] = set()
 
 
 @dataclass(frozen=True)
 class Device:
-    """An input device as it is now. `index` is only good until the next `refresh`."""
+    """A device as it is now, `channels` in one direction. `index` is good until the next `refresh`."""
 
     name: str
     host: str
@@ -39,35 +42,52 @@ def sound_library() -> Any:
 
 
 def refresh() -> None:
-    """Look again at what is plugged in. Only while no stream is open: PortAudio is started afresh."""
+    """Look again at what is plugged in. Only while no input is open: PortAudio is started afresh, and outputs
+    are closed (whoever plays opens its own again)."""
     sounddevice = sound_library()
+    _close_outputs()
     sounddevice._terminate()
     sounddevice._initialize()
 
 
 def shut() -> None:
-    """Let go of the sound system, when no stream is open: a sound server is told that we leave."""
+    """Let go of the sound system, when no input is open: a sound server is told that we leave."""
+    _close_outputs()
     sound_library()._terminate()
+
+
+def _close_outputs() -> None:
+    for stream in list(open_outputs):
+        stream.close()
 
 
 def input_devices() -> list[Device]:
     """All devices that sound can come from."""
+    return _devices("input")
+
+
+def output_devices() -> list[Device]:
+    """All devices that sound can go to."""
+    return _devices("output")
+
+
+def _devices(direction: str) -> list[Device]:
     sounddevice = sound_library()
     hosts = [host["name"] for host in sounddevice.query_hostapis()]
-    default = sounddevice.default.device[0]
+    default = sounddevice.default.device[direction == "output"]
     if default < 0:
-        default = next((h["default_input_device"] for h in sounddevice.query_hostapis()), -1)
+        default = next((h[f"default_{direction}_device"] for h in sounddevice.query_hostapis()), -1)
     return [
         Device(
             name=found["name"],
             host=hosts[found["hostapi"]],
             index=index,
-            channels=found["max_input_channels"],
+            channels=found[f"max_{direction}_channels"],
             rate=round(found["default_samplerate"]),
             default=index == default,
         )
         for index, found in enumerate(sounddevice.query_devices())
-        if found["max_input_channels"] > 0
+        if found[f"max_{direction}_channels"] > 0
     ]
 
 
@@ -79,6 +99,18 @@ def find_input(name: str) -> Device:
     devices = input_devices()
     if not devices:
         raise FollowspotError("no input device: plug in a microphone or interface, or use --input FILE")
+    return _find(name, devices, "input")
+
+
+def find_output(name: str) -> Device:
+    """The same for outputs; the default one for ""."""
+    devices = output_devices()
+    if not devices:
+        raise FollowspotError("no output device: plug in an interface, or start a sound server")
+    return _find(name, devices, "output")
+
+
+def _find(name: str, devices: list[Device], direction: str) -> Device:
     wanted = name.strip().lower()
     if wanted in DEFAULT:
         return next((device for device in devices if device.default), devices[0])
@@ -90,7 +122,8 @@ def find_input(name: str) -> Device:
     for matches in ranked:
         if matches:
             return matches[0]
-    raise FollowspotError(f"no input device {name!r}; {suggestion(name, [d.name for d in devices])}")
+    known = [d.name for d in devices]
+    raise FollowspotError(f"no {direction} device {name!r}; {suggestion(name, known)}")
 
 
 def opening(device: Device, channels: str | tuple[int, ...], rate: int) -> tuple[int, int]:
@@ -112,3 +145,13 @@ def opening(device: Device, channels: str | tuple[int, ...], rate: int) -> tuple
             continue
         return count, wanted
     return count, device.rate
+
+
+def output_rate(device: Device, channels: int, rate: int) -> int:
+    """The rate to play `channels` channels at: the engine's if the device can, else its own."""
+    sounddevice = sound_library()
+    try:
+        sounddevice.check_output_settings(device.index, channels, "float32", samplerate=rate)
+    except (sounddevice.PortAudioError, ValueError):
+        return device.rate
+    return rate

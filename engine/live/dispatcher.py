@@ -190,7 +190,7 @@ class Outlet:
         self.sink.open(self.route.formats)
         self._pause = _FIRST_PAUSE_NS
         self._next_tick = now if self.sink.tick_ms > 0 else None
-        self._tell("ok", "")
+        self._tell("ok", self.sink.notice)
 
     def _fail(self, error: Exception) -> None:
         """Close, say why, and try again after a pause that doubles up to a second."""
@@ -268,6 +268,8 @@ class Outlet:
                     self.sink.send_audio(tap.wire, *frame)
         if self._next_tick is not None and self.status == "ok" and now >= self._next_tick:
             self._next_tick = self.sink.tick(time.monotonic_ns())
+        if self.status == "ok":
+            self._tell("ok", self.sink.notice)
 
     def _fire(self, event: Event, arrival: int, due: int) -> None:
         late = time.monotonic_ns() - max(due, arrival)

@@ -74,10 +74,7 @@ def main() -> None:
         for name in song_names():
             path = DATA / "mdb" / name / "other.flac"
             if path.exists():
-                start = 20 * RATE
-                rows.append(
-                    system(soundfile.read(path, start=start, stop=start + SECONDS * RATE)[0], continuity)
-                )
+                rows.append(system(soundfile.read(path, stop=SECONDS * RATE)[0], continuity))
         results[title] = rows
         mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
         print(f"{title:22s} ({len(rows)})  " + "  ".join(f"{k} {v:.3g}" for k, v in mean.items()), flush=True)
