@@ -164,6 +164,35 @@ def test_midi_file_ends_a_note_before_it_is_struck_again(tmp_path):
     assert sounding == 0
 
 
+def test_midi_file_holds_the_last_word_the_ends_and_the_bends(tmp_path):
+    path = tmp_path / "x.mid"
+    sink = opened(MidiFile(path=str(path), notes="note -> pitch", channel=1, length_ms=0.0))
+
+    def say(kind, seconds, key, revision=0, **values):
+        sink.send_event(Event(kind, round(seconds * RATE), 0, "voice", key, revision, values=values), 0, 1)
+
+    say("note", 1.0, 7, pitch=60)
+    say("note", 1.0, 7, 1, pitch=61, velocity=20)  # put right
+    say("bend", 1.25, 7, semitones=0.5)
+    say("bend", 1.5, 7, semitones=-9.0)
+    say("note_end", 2.0, 7, pitch=61)
+    say("note_end", 2.5, 9, pitch=61)  # of no note
+    sink.close()
+    now, heard = 0.0, []
+    for message in mido.MidiFile(path):
+        now += message.time
+        if message.type == "pitchwheel":
+            heard.append((round(now, 2), "bend", message.pitch))
+        elif message.type in ("note_on", "note_off"):
+            heard.append((round(now, 2), message.type, message.note))
+    assert heard == [
+        (1.0, "note_on", 61),
+        (1.25, "bend", 2048),
+        (1.5, "bend", -8192),
+        (2.0, "note_off", 61),
+    ]
+
+
 def test_midi_file_is_there_before_the_end(tmp_path):
     path = tmp_path / "x.mid"
     sink = opened(MidiFile(path=str(path)))

@@ -60,6 +60,40 @@ def test_notes_with_velocity_and_their_ends(receiver):
     sink.close()
 
 
+def test_a_note_put_right_moves_and_is_not_struck_twice(receiver):
+    sink = opened(MidiNotes(port="Console", notes="note -> pitch", length_ms=0.0))
+
+    def said(pitch, key, revision):
+        note = Event("note", 0, 0, "drums", key, revision, values={"pitch": pitch, "velocity": 80})
+        sink.send_event(note, time.monotonic_ns(), 1)
+
+    said(42, 1, 0)
+    said(42, 1, 1)  # confirmed: nothing to hear
+    said(42, 2, 0)  # another stroke of the same drum
+    said(38, 2, 1)  # was another drum
+    on, off = (lambda note: (0x99, note, 80)), (lambda note: (0x89, note, 0))
+    assert receiver.wait(5) == [on(42), off(42), on(42), off(42), on(38)]
+    sink.close()
+    assert receiver.wait(6)[5:] == [off(38)]
+
+
+def test_notes_sound_until_their_end_and_bend(receiver):
+    sink = opened(MidiNotes(port="Console", channel=1, notes="note -> pitch", length_ms=0.0))
+    now = time.monotonic_ns()
+    sink.send_event(event("note", pitch=57), now, 1)
+    sink.tick(now + 60_000_000_000)  # a minute later it still sounds
+    for semitones in (0.0, 1.0, -2.0, 5.0):  # the wheel spans 2 semitones and stays at its ends
+        sink.send_event(event("bend", semitones=semitones), now, 1)
+    sink.send_event(event("note_end", pitch=57), now, 1)
+    sink.send_event(event("note_end", pitch=57), now, 1)  # twice does no harm
+    wheel = [8192, 12288, 0, 16383]
+    bends = [(0xE0, value & 127, value >> 7) for value in wheel]
+    assert receiver.wait(6) == [(0x90, 57, 100), *bends, (0x80, 57, 0)]
+    sink.close()
+    time.sleep(0.1)
+    assert len(receiver.heard) == 6
+
+
 def test_notes_end_when_the_sink_closes(receiver):
     sink = opened(MidiNotes(port="Console", length_ms=10000.0))
     sink.send_event(event("beat"), time.monotonic_ns(), 1)
