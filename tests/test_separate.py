@@ -12,6 +12,7 @@ from engine.runner import Runner
 from nodes.separate.hpss import Hpss
 from nodes.separate.masked import framing_of
 from nodes.separate.medians import Medians
+from nodes.separate.melody import Melody
 from nodes.separate.nmf_kernels import activate
 from nodes.separate.repet import Repetition
 from nodes.separate.repet_sim import RepetSim
@@ -145,3 +146,35 @@ def test_one_update_is_the_textbook_one():
     heard = np.zeros(4, np.float32)
     activate(w, v, heard, np.zeros(4, np.float32), 1)
     np.testing.assert_allclose(heard, expected, rtol=1e-4)
+
+
+def test_the_voice_mask_leans_to_the_melody():
+    """A gliding tone with harmonics and a softer one between them, from masks that know neither."""
+    melody = Melody(2048, RATE, voice=1)
+    bins = np.arange(1025) * RATE / 2048
+
+    def lines(fundamental, count):
+        heights = [np.maximum(0, 1 - np.abs(bins - fundamental * n) / 40) for n in range(1, count + 1)]
+        return sum(height / n for n, height in enumerate(heights, 1))
+
+    for frame in range(40):
+        pitch = 220.0 * 2 ** (frame / 240)
+        voice, masks = lines(pitch, 15), np.full((3, 1025), 0.3, np.float32)
+        other = 0.4 * lines(1.37 * pitch, 7)
+        melody.step((voice + other).astype(np.float32), masks)
+    own = (voice > 0.05) & (other == 0) & (bins < 3000)
+    between = (other > 0.05) & (voice == 0) & (bins < 3000)
+    assert own.sum() > 15 and between.sum() > 5
+    assert masks[1, own].mean() > 0.4 and masks[1, between].mean() < 0.22
+    np.testing.assert_allclose(masks[:, bins > 5000], 0.3)
+    before, after = 0.3, masks[1]
+    np.testing.assert_allclose(masks[0], 0.3 * (1 - after) / (1 - before), rtol=1e-4)
+
+
+def test_without_a_melody_the_masks_stay():
+    masks = np.full((3, 1025), 0.3, np.float32)
+    melody = Melody(2048, RATE, voice=1)
+    melody.step(np.zeros(1025, np.float32), masks)
+    np.testing.assert_allclose(masks, 0.3)
+    melody.step(np.ones(1025, np.float32), masks)
+    np.testing.assert_allclose(masks, 0.3, atol=0.01)

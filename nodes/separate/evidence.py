@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Evidence:
-    """`step(power)` fills `percussive`, `repeats` (bins,) and `bands` (KINDS, BANDS).
+    """`step(power)` fills `magnitude`, `percussive`, `repeats` (bins,) and `bands` (KINDS, BANDS).
 
     They are of the newest frame, or of the one `look_ahead` frames before it, whose median in time then
     lies around it.
@@ -34,7 +34,7 @@ class Evidence:
         self._waiting = np.zeros((look_ahead + 1, bins), np.float32)
         self._count = 0
         self._repetition = Repetition(window, hop, rate)
-        self._magnitude = np.zeros(bins, np.float32)
+        self.magnitude = np.zeros(bins, np.float32)
         self._level = np.zeros(2, np.float32)
         self._frames = LEVEL_SECONDS * rate / hop
         self._pooling = pooling(window, rate)
@@ -57,7 +57,7 @@ class Evidence:
         harmonic, percussive = self._medians.step(power)
         power = self._waiting[self._count % len(self._waiting)]
         level = follow_level(power, self._level, self._frames)
-        np.sqrt(power, out=self._magnitude)
-        background = self._repetition.step(self._magnitude)
+        np.sqrt(power, out=self.magnitude)
+        background = self._repetition.step(self.magnitude)
         bin_evidence(power, harmonic, percussive, background, level, self.percussive, self.repeats)
         pool_bands(power, self.percussive, self.repeats, *self._pooling, level, self.bands)

@@ -10,6 +10,7 @@ from nodes.separate.evidence import Evidence
 from nodes.separate.fusion_kernels import answer_masks
 from nodes.separate.gains import BandGains, gain_weights
 from nodes.separate.masked import MODES, MaskedNode, framing_of
+from nodes.separate.melody import Melody
 
 
 class Separate(MaskedNode):
@@ -19,13 +20,15 @@ class Separate(MaskedNode):
     REPET-SIM over the last 10 s, settled after about 5 s); learnt gains say for each of 64 bands which stem
     to expect there and how much the two judgements count for it, depending on how percussive and repeating
     the band is as a whole. They were learnt from music that the project composed, played and sang itself
-    (`nodes/separate/gains.md`). All channels get the same masks.
+    (`nodes/separate/gains.md`). Then the melody is followed in what is taken for voice, and the voice's mask
+    leans to its harmonics (`nodes.separate.melody`). All channels get the same masks.
 
     Latency: window - gcd(hop, quantum) samples + look-ahead, as the outputs' format declares: with quanta of
     one hop at 44.1 kHz 11.6 ms (stage), 34.8 ms (studio) or 81.3 ms (quality), and the quantum itself on
     top: 23, 46, 93 ms.
 
-    Sources: Fitzgerald, DAFx 2010; Rafii and Pardo, ICASSP 2013; Valin, MMSP 2018 (band gains).
+    Sources: Fitzgerald, DAFx 2010; Rafii and Pardo, ICASSP 2013; Valin, MMSP 2018 (band gains);
+    Driedger and Mueller, ICASSP 2015 (melody).
     """
 
     drums = AudioOut("drums, float32 (channels, quantum)")
@@ -43,18 +46,21 @@ class Separate(MaskedNode):
         self._evidence = Evidence(window, hop, audio.rate, look_ahead)
         self._gains = BandGains(gain_weights(self.mode), audio.rate / hop)
         self._between = spreading(window, audio.rate)
+        self._melody = Melody(window, audio.rate, tuple(self.outputs).index("vocals"))
         return formats
 
     def reset(self) -> None:
         super().reset()
         self._evidence.reset()
         self._gains.reset()
+        self._melody.reset()
 
     def mask(self, power: np.ndarray, masks: np.ndarray) -> None:
         evidence = self._evidence
         evidence.step(power)
         answers = self._gains.step(evidence.bands)
         answer_masks(answers, *self._between, evidence.percussive, evidence.repeats, masks)
+        self._melody.step(evidence.magnitude, masks)
 
     @classmethod
     def test_params(cls) -> list[dict[str, object]]:
