@@ -13,10 +13,10 @@ import soxr
 
 from apps.cli import main
 from nodes.match.fingerprints import Fingerprints, Variant, variants
-from nodes.match.hypotheses import Hypothesis, Judge
+from nodes.match.hypotheses import STILL, Hypothesis, Judge
 from nodes.match.landmarks import HOP
 from nodes.match.library import Library, writing
-from nodes.match.matcher import Matcher
+from nodes.match.matcher import SUPPORT, Matcher
 from nodes.match.references import analyse
 from tests.match_music import RATE, piece
 
@@ -177,3 +177,15 @@ def test_plot(library, tmp_path, capsys):
     assert filled > len(dots) / 2
     assert main([*command, str(tmp_path / "seen.png")]) == 2
     assert ".svg" in capsys.readouterr().err
+
+
+def test_a_document_that_is_no_better_than_others_is_not_held_for_fitting(matcher, monkeypatch):
+    whole = piece(3, LENGTH / 1.15, tempo=1.15, timbre=7)
+    said = listen(matcher, whole[: 16 * RATE])
+    assert matches(said) and matcher.judge.held is not None and matcher._local_near().score >= STILL
+    monkeypatch.setattr(matcher.scan, "rival", lambda peak: 1e3)
+    kinds = {}
+    for start in range(16 * RATE, 28 * RATE, 4410):
+        for statement in matcher.push(whole[start : start + 4410]):
+            kinds.setdefault(statement.kind, start / RATE)
+    assert 16 + SUPPORT < kinds["lost"] < 16 + SUPPORT + 3.0

@@ -17,9 +17,9 @@ VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 6.5, 4.0, 60.
 ENTER, LEAVE = 0.99, 0.5
 #: Seconds for which a match must be sure before it is said.
 AGREE = 0.35
-#: Evidence of the last seconds at the held place that keeps it; and what another place of the document needs,
-#: in itself and against that of the held place, to be jumped to.
-STILL, ELSEWHERE, TIMES = 2.0, 2.0, 2.0
+#: Evidence of the last seconds at the held place that keeps it; and by how much more another place of the
+#: document must have to be jumped to.
+STILL, ELSEWHERE = 2.0, 1.5
 #: By how much the evidence for another place must be higher.
 BETTER = 1.15
 #: Seconds for which a match below LEAVE is kept, a better one must stay better, and silence is lived through.

@@ -16,10 +16,10 @@ from nodes.match.hops import Hops
 from nodes.match.hypotheses import (
     ELSEWHERE,
     ENTER,
+    LEAVE,
     NEAR,
     SCAN_SLOPE,
     STILL,
-    TIMES,
     Hypothesis,
     Judge,
     Statement,
@@ -45,8 +45,9 @@ KEYS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6)
 UNGATED = 240.0
 #: The scan of the held document remembers two seconds: it says where the music has just jumped to.
 LOCAL = Law(threshold=2.0, keep=0.9, leak_with_change=True)
-#: Confidence in a held document whose held place goes on fitting.
-SUSTAINED = 0.9
+#: Confidence in a held document whose held place goes on fitting, and the seconds for which that is enough
+#: when the document is no longer better than all others.
+SUSTAINED, SUPPORT = 0.9, 6.0
 #: Documents of the scan that are looked at if a prior may make another than the first the best.
 LOOKED_AT = 4
 #: Updates between two looks at the landmarks, and between two that try other speeds and pitches.
@@ -147,6 +148,7 @@ class Matcher:
         self._alignment: Hypothesis | None = None
         self._attended: tuple[int, int] | None = None
         self._local: Scan | None = None
+        self._supported_at = 0.0
 
     def push(self, audio: Array, said_at: float | None = None) -> list[Statement]:
         """Take samples (n,) at 22,050 Hz and say what is new.
@@ -175,6 +177,7 @@ class Matcher:
         if alignment is not None and (best is None or alignment.confidence >= min(best.confidence, ENTER)):
             best = alignment
         self._attend(silent)
+        self._see_support(alignment)
         held = self._about_held(now, alignment)
         elsewhere = self._elsewhere(now)
         says = self.judge.update(now, best, held, elsewhere, silent=silent)
@@ -201,6 +204,27 @@ class Matcher:
         if self._local is not None and not silent:
             self._local.push(self._query.frame)
 
+    def _see_support(self, alignment: Hypothesis | None) -> None:
+        """Note when the held document, wherever in it, was last better than all others.
+
+        The short memory finds a place in any document that fits for a while, and one after another keeps a
+        match alive that was none.
+        """
+        held = self.judge.held
+        if held is None:
+            self._supported_at = self._heard_at()
+            return
+        scores = self.scan.document_scores()
+        sure = alignment is not None and alignment.document == held.document and alignment.confidence >= ENTER
+        if not sure and held.document < len(scores) and scores[held.document] > 0.0:
+            peak = self.scan.peak(held.document)
+            sure = scan_confidence(peak.score, self.scan.rival(peak)) >= LEAVE
+        if sure:
+            self._supported_at = self._heard_at()
+
+    def _supported(self) -> bool:
+        return self._heard_at() - self._supported_at <= SUPPORT
+
     def _heard_at(self) -> float:
         """Seconds of the music to which the newest frame of the scan belongs."""
         return features.frame_time(self._query.index)
@@ -216,11 +240,11 @@ class Matcher:
     def _elsewhere(self, now: float) -> Hypothesis | None:
         """Another place of the held document, if the last seconds fit there and not where it should be."""
         held = self.judge.held
-        if held is None or self._local is None:
+        if held is None or self._local is None or not self._supported():
             return None
         near = self._local_near()
         best = self._local.peak(0)
-        if best.score < ELSEWHERE or (near is not None and best.score < TIMES * near.score):
+        if best.score - (0.0 if near is None else near.score) < ELSEWHERE:
             return None
         return Hypothesis(
             document=held.document,
@@ -320,7 +344,7 @@ class Matcher:
             return None
         found = self._from_scan(peak, now)
         near = self._local_near()
-        if near is not None and near.score >= STILL and found.confidence < SUSTAINED:
+        if near is not None and near.score >= STILL and found.confidence < SUSTAINED and self._supported():
             place = features.frame_time(near.frame)
             found = replace(found, position=place, time=self._heard_at(), confidence=SUSTAINED).at(now)
         return found
