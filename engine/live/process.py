@@ -214,9 +214,10 @@ class Engine:
         return self.input.fault
 
     def close(self) -> None:
-        """Close the input, the sinks and the recording, in that order."""
-        self.input.close()
+        """Close the sinks, which may play through the sound system that the input lets go of, the input and
+        the recording, in that order."""
         self.dispatcher.stop()
+        self.input.close()
         if self.recorder is not None:
             self.recorder.close()
         self._publish("ended")

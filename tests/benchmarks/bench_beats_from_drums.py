@@ -1,9 +1,9 @@
-"""What the drum stem does to the beats: python -m tests.benchmarks.bench_beats_from_drums [--speeds 1.0 ...]
+"""What the drum stem does to the beats: python -m tests.benchmarks.bench_beats_from_drums [--others N]
 
 The evaluation songs, whole files, as in `bench_beats`: the mix, the drums that `separate` takes out of it
 (both modes), and the true drum stem, which bounds what separation can gain; then both presets on the same
-songs with their drums muted (where nothing is left to hear of the drums). Prints a table and writes
-build/benchmarks/beats_from_drums.json.
+songs with their drums muted, and on N pieces each of electronic music, piano and composed songs that nothing
+was trained on (needs FluidSynth). Prints a table and writes build/benchmarks/beats_from_drums.json.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.offline import collect, quanta
 from engine.plan import compile_graph
 from engine.preset import PresetSource
 from engine.runner import Runner
-from tests.benchmarks.beat_sets import RATE, SPEEDS, songs
+from tests.benchmarks.beat_sets import RATE, SETS, SPEEDS, songs
 from tests.benchmarks.bench_beats import Heard, figures
 
 OUT = Path("build/benchmarks/beats_from_drums.json")
@@ -46,6 +46,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--speeds", nargs="*", type=float, default=SPEEDS)
+    parser.add_argument("--others", type=int, default=0)
     options = parser.parse_args()
     speeds = {f"x{speed}" for speed in options.speeds}
     mixes = [clip for clip in songs(7) if clip[0].split()[-1] in speeds]
@@ -59,6 +60,11 @@ def main() -> None:
         "no drums in the mix": (tracker("beats"), muted),
         "no drums, taken out": (tracker("beats_from_drums"), muted),
     }
+    for name, clips in SETS.items() if options.others else ():
+        if name in ("grid", "piano", "synthetic"):
+            those = [(f"{k} {about}", *rest) for k, (about, *rest) in enumerate(clips(options.others))]
+            systems[f"{name}, mix"] = tracker("beats"), those
+            systems[f"{name}, taken out"] = tracker("beats_from_drums"), those
     report = {}
     for title, (track, clips) in systems.items():
         rows = {name: figures(truth, track(audio)) for name, audio, truth in clips}
