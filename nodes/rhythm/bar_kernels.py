@@ -21,7 +21,7 @@ GROUPS = 8  # of neighbouring bands
 LAGS = 8  # beats back that a beat is compared with
 AFTER = 2  # steps after the beat that must be there
 FEATURES = 6 * GROUPS + 2 * LAGS + 3
-HIDDEN = 40
+HIDDEN = 64
 #: What the pulse that is followed may be: the beat; half way between beats; twice as fast, now on a beat or
 #: now between beats; every second beat.
 PULSES = ("beat", "off beat", "double, on", "double, between", "half")
@@ -142,7 +142,7 @@ def bar_features(ring, at, period, chromas, accents, count, scratch, out):  # ty
     out[k + 2] = np.log(period)
 
 
-@nb.njit(nogil=True, cache=True)
+@nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def bar_step(  # type: ignore[no-untyped-def]
     mean, scale, inner, inner_bias, from_hidden, from_hidden_bias, last, last_bias,
     features, hidden, scratch, out,

@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.signal import lfilter
 from torch import nn
 
+from nodes.rhythm.accent_kernels import BANDS, HIGHEST, LOWEST
 from nodes.rhythm.bar_kernels import (
     ACCENT,
     AFTER,
@@ -42,6 +43,36 @@ def colours(bands: np.ndarray, chroma: np.ndarray) -> np.ndarray:
     ring[:steps, :-CLASSES] = bands[: 2 * steps].astype(np.float32).reshape(steps, 2, -1).mean(axis=1)
     ring[:steps, -CLASSES:] = chroma
     return ring
+
+
+def varied(
+    ring: np.ndarray, steps: int, beats: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, int, np.ndarray]:
+    """The song at another speed of the tape, three times in four, and through another room or desk."""
+    bands, chroma = ring[:steps, :-CLASSES], ring[:steps, -CLASSES:]
+    if rng.random() < 0.75:
+        speed = float(np.exp(rng.uniform(np.log(0.75), np.log(1.33))))
+        count = int((steps - 1) / speed)
+        at = np.arange(count) * speed
+        low, part = at.astype(int), (at % 1)[:, None]
+        bands = bands[low] * (1 - part) + bands[low + 1] * part
+        chroma = chroma[low] * (1 - part) + chroma[low + 1] * part
+        up = np.log2(speed)
+        moved = np.arange(BANDS) - up * BANDS / np.log2(HIGHEST / LOWEST)
+        bands = np.stack([np.interp(moved, np.arange(BANDS), row) for row in bands])
+        turn = (np.arange(CLASSES) - 12 * up) % CLASSES
+        below, share = turn.astype(int), turn % 1
+        chroma = chroma[:, below] * (1 - share) + chroma[:, (below + 1) % CLASSES] * share
+        beats = np.stack([beats[:, 0] / speed, beats[:, 1]], axis=1)
+        steps = count
+    if rng.random() < 0.6:
+        curve = np.interp(np.arange(BANDS), np.linspace(0, BANDS - 1, 5), rng.normal(0, 0.4, 5))
+        bands = np.log1p(np.expm1(bands) * np.exp(curve))
+    if rng.random() < 0.25:
+        bands = np.log1p(np.expm1(bands) + 10 ** rng.uniform(-2, 0.3) * rng.uniform(0.3, 1, BANDS))
+    out = np.zeros((1 << int(np.ceil(np.log2(steps + 1))), COLOURS), np.float32)
+    out[:steps, :-CLASSES], out[:steps, -CLASSES:] = bands, chroma
+    return out, steps, beats
 
 
 def features(ring: np.ndarray, steps: int, beats: np.ndarray) -> np.ndarray:
@@ -88,16 +119,18 @@ def pulses(beats: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray
 
 
 def read(folder: Path, rng: np.random.Generator, variants: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(features, rows of downbeat and kind of pulse) of every song and pulse, several times over."""
+    """(features, rows of downbeat and kind of pulse) of every song and pulse, several times over; 0 variants:
+    once, as it is."""
     found = []
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as song:
             if len(song["beats"]) < 8:
                 continue
             ring, beats, steps = colours(song["x"], song["chroma"]), song["beats"], len(song["chroma"])
-        for _ in range(variants):
-            for times, asked in pulses(beats, rng):
-                rows = features(ring, steps, times)
+        for _ in range(max(1, variants)):
+            heard = varied(ring, steps, beats, rng) if variants else (ring, steps, beats)
+            for times, asked in pulses(heard[2], rng):
+                rows = features(heard[0], heard[1], times)
                 found.append((rows, asked[: len(rows)]))
     return found
 
@@ -169,12 +202,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--check", type=Path)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--variants", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    rng = np.random.default_rng(1)
-    torch.manual_seed(1)
-    songs = read(options.folder, rng, 2)
-    checks = read(options.check, rng, 1) if options.check else []
+    rng = np.random.default_rng(2)
+    torch.manual_seed(2)
+    songs = read(options.folder, rng, options.variants)
+    checks = read(options.check, rng, 0) if options.check else []
     everything = np.concatenate([rows for rows, _ in songs])
     mean = torch.from_numpy(everything.mean(axis=0))
     scale = torch.from_numpy(1.0 / (everything.std(axis=0) + 1e-3))
