@@ -98,6 +98,8 @@ class MaskedNode(HopNode):
         ahead = (self._index + 1 - self._look_ahead) * self._hop - self._window
         at = ahead - (self.clock.start - self._delay)
         for mask, line in zip(self._masks, self._lines, strict=True):
+            if not mask.any():
+                continue
             for c in range(len(oldest)):
                 apply_mask(oldest[c], mask, self._masked)
                 self._fft.inverse(self._masked, self._taper, line[c, at : at + self._window])
