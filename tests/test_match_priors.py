@@ -41,11 +41,11 @@ def test_the_odds_are_those_of_a_mixture():
     assert few.odds(0.0)[0] == special
 
 
-def test_the_last_known_is_likelier_for_a_while_without_a_set_list():
+def test_the_last_known_is_likelier_for_a_while():
+    assert not Priors(4, ["x"]).empty
     priors = Priors(4)
     assert priors.empty and priors.odds(0.0) == ({}, 0.0)
     priors.hold("x")
-    assert priors.empty
     priors.lose(3.0)
     special, other = priors.odds(3.0)
     assert special == {"x": pytest.approx(math.log(4 * (RETURN + (1 - RETURN) / 4)))}
@@ -69,7 +69,6 @@ def test_music_after_silence_begins_at_the_beginning():
     for n in range(6):
         priors.hear(1.0 + 0.2 * n, 0.2, silent=True)
     priors.hear(2.2, 0.2, silent=False)
-    assert not priors.empty
     places = 300.0 / (2 * (2.0 + 0.1 * 1.2 * 2.0))
     assert priors.of_place(3.0, 300.0, 4.0, 1.2) == pytest.approx(math.log(BEGINS * places))
     assert priors.of_place(90.0, 300.0, 4.0, 1.2) < 0.0
