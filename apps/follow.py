@@ -1,4 +1,6 @@
-"""Follow a performer through a score (MIDI, MusicXML, .mxl, MEI) or through another recording of the piece.
+"""Follow a performer through a score (MIDI, MusicXML, .mxl, MEI) or through other recordings of the piece.
+
+Several recordings are aligned with one another and fused; time is that of the first.
 
 What is followed is a sound file, live sound, a MIDI file or a MIDI keyboard (--input midi:PORT). A file runs
 as fast as the machine can; what is live runs until Ctrl-C. One event every 512 samples: position, with beat
@@ -21,7 +23,9 @@ from engine.errors import FollowspotError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("score", metavar="SCORE", help="score or recording to follow")
+    parser.add_argument(
+        "score", metavar="SCORE", nargs="+", help="score or recording to follow; several recordings are fused"
+    )
     parser.add_argument(
         "--input",
         metavar="FILE|mic|NAME|midi:PORT",
@@ -44,13 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    score = Path(args.score)
-    if not score.is_file():
-        raise FollowspotError(f"score {args.score}: there is no such file; check the path")
-    args.overrides = [f"follower.reference={score.resolve()}"]
+    for path in args.score:
+        if not Path(path).is_file():
+            raise FollowspotError(f"score {path}: there is no such file; check the path")
+    score = Path(args.score[0])
+    args.overrides = [f"follower.reference={'|'.join(str(Path(path).resolve()) for path in args.score)}"]
     if args.cues:
         args.overrides += [f"cues.reference={score.resolve()}", f"cues.list={args.cues}"]
     if is_midi(args.input):
+        if len(args.score) > 1:
+            raise FollowspotError("notes are followed through one score: give the score only")
         hear_midi(args)
     elif args.tuning:
         args.overrides.append(f"follower.tuning={args.tuning}")

@@ -285,6 +285,38 @@ def test_a_recording_is_a_reference_too(tmp_path, bands):
     assert np.mean(np.abs(error) < 0.1) > 0.9
 
 
+def test_recordings_are_fused(tmp_path, bands):
+    import soundfile
+
+    slow, quick = tmp_path / "slow.wav", tmp_path / "quick.wav"
+    soundfile.write(slow, play(made_up_notes(0.8), RATE, 15.0), RATE)
+    soundfile.write(quick, play(made_up_notes(1.2), RATE, 10.0), RATE)
+    alone, fused = load_reference(slow, bands), load_reference(f"{slow}|{quick}", bands)
+    np.testing.assert_array_equal(fused.time, alone.time)
+    played = fused.pitches[fused.is_onset], alone.pitches[alone.is_onset]
+    assert np.median((played[0] * played[1]).sum(axis=1)) > 0.95  # the same notes at the same places
+    assert not np.allclose(fused.flux, alone.flux)
+    rows, _ = follow(fused, bands, play(made_up_notes(1.0), RATE, 12.0))
+    playing = (rows[:, 0] > 2) & (rows[:, 0] < 11)
+    assert np.mean(np.abs(rows[playing, 1] * 0.8 - rows[playing, 0]) < 0.1) > 0.9
+
+
+def test_what_cannot_be_fused_is_said_in_one_line(tmp_path, bands):
+    import soundfile
+
+    notes = made_up_notes()
+    first, high, noise = (tmp_path / f"{name}.wav" for name in ("first", "high", "noise"))
+    soundfile.write(first, play(notes, RATE, 12.0), RATE)
+    soundfile.write(high, play(np.add(notes, (0.0, 2.0)), RATE, 12.0), RATE)
+    soundfile.write(noise, 0.1 * np.random.default_rng(1).standard_normal(12 * RATE), RATE)
+    with pytest.raises(FollowspotError, match="2 semitones from"):
+        load_reference(f"{first}|{high}", bands)
+    with pytest.raises(FollowspotError, match="another piece than"):
+        load_reference(f"{first}|{noise}", bands)
+    with pytest.raises(FollowspotError, match="scores are not fused"):
+        load_reference(f"{first}|{made_up_score()}", bands)
+
+
 def test_follow_on_the_command_line(tmp_path, capsys):
     import soundfile
 

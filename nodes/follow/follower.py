@@ -31,7 +31,9 @@ class ScoreFollower(HopNode):
 
     audio = AudioIn("the performance; channels are averaged")
     position = EventsOut("where the performer is, every 512 samples", kinds=POSITION)
-    reference = Param("", help="score (.mid .musicxml .mxl .mei) or recording to follow; a path")
+    reference = Param(
+        "", help="score (.mid .musicxml .mxl .mei) or recording to follow; a path, or recordings: A.wav|B.wav"
+    )
     tuning = Param(0.0, low=-100.0, high=100.0, unit="cents", help="of the performance against A4 = 440 Hz")
     test_seconds = 4.0
 

@@ -17,6 +17,8 @@ from engine.errors import FollowspotError
 from nodes.follow.bands import COMPRESSION, HOP, LONG, SHORT, Bands, Ear, midi_to_hz
 from nodes.follow.relocate_kernels import add_folded
 from nodes.follow.score import SUFFIXES, Score, load_score
+from nodes.sync.align import align
+from nodes.sync.features import Features, features_of_recording
 
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
@@ -25,6 +27,8 @@ PARTIALS = 16
 TOGETHER = 0.012  # s: notes closer than this are one onset
 LONGEST = 0.25  # s: a longer sound is cut into several events
 RELEASE = 0.25  # s: decay after the key is let go (room, pedal)
+ALIGNED_WITHIN = 4  # hops by which an alignment may err, 46 ms
+ANOTHER_PIECE = 0.7  # likeness of chroma below which recordings are not of one piece
 COARSE_STEP = 0.1  # s of the reference per cell of the coarse search
 COARSE_BANDS = 24  # chroma below and above middle C
 
@@ -61,10 +65,14 @@ class Reference:
 
 
 def load_reference(path: str | Path, bands: Bands) -> Reference:
-    """A score or a recording, told apart by the suffix."""
-    if Path(path).suffix.lower() in SUFFIXES:
+    """A score or a recording, told apart by the suffix; "A.wav|B.wav": several recordings, fused."""
+    paths = str(path).split("|")
+    if len(paths) == 1 and Path(path).suffix.lower() in SUFFIXES:
         return reference_of_score(load_score(path), bands)
-    return reference_of_recording(path, bands)
+    for one in paths:
+        if Path(one).suffix.lower() in SUFFIXES:
+            raise FollowspotError(f"reference {one}: scores are not fused; give recordings only")
+    return reference_of_recordings(paths, bands)
 
 
 def reference_of_score(score: Score, bands: Bands) -> Reference:
@@ -147,13 +155,55 @@ def _compressed(power: Floats, level: float) -> Floats:
     return np.log1p(COMPRESSION * power / level)
 
 
-def reference_of_recording(path: str | Path, bands: Bands) -> Reference:
-    """Templates taken from a recording: an event at every peak of the flux, points in between."""
+def reference_of_recordings(paths: list[str], bands: Bands) -> Reference:
+    """Templates taken from recordings of a piece: an event at every peak of the first one's flux, points in
+    between. Time is that of the first; the templates are the mean over all, each heard where it plays the
+    same (offline alignment, `nodes.sync`)."""
+    flux, pitches = own, _ = _listen(paths[0], bands)
+    if len(paths) > 1:
+        first = features_of_recording(paths[0])
+        hop = HOP / bands.rate
+        for path in paths[1:]:
+            there = _places_in(path, first, paths[0], hop, len(own))
+            more_flux, more_pitches = _listen(path, bands)
+            there = np.minimum(there, len(more_flux) - 1)
+            flux = flux + more_flux[_strongest_near(more_flux)[there]]
+            pitches = pitches + more_pitches[there]
+        flux, pitches = flux / len(paths), pitches / len(paths)
+    return _reference_along(own, flux, pitches, bands)
+
+
+def _places_in(path: str, first: Features, name: str, hop: float, frames: int) -> npt.NDArray[np.int64]:
+    """The frame of a recording that plays what each frame of the first does."""
+    alignment = align(first, features_of_recording(path))
+    if alignment.agreement < ANOTHER_PIECE:
+        raise FollowspotError(
+            f"reference {path}: another piece than {name} (likeness {alignment.agreement:.2f}); leave it out"
+        )
+    if alignment.transposition:
+        raise FollowspotError(
+            f"reference {path}: {abs(alignment.transposition)} semitones from {name}; leave it out"
+        )
+    times = alignment.second_at(hop * (np.arange(frames) + 1))
+    return np.maximum(np.round(times / hop).astype(np.int64) - 1, 0)
+
+
+def _strongest_near(flux: Array) -> npt.NDArray[np.int64]:
+    """For every frame, the one with the greatest rise among those that alignment cannot tell from it."""
+    strength = (flux**2).sum(axis=1)
+    shifts = np.arange(-ALIGNED_WITHIN, ALIGNED_WITHIN + 1)
+    near = np.clip(np.arange(len(flux))[:, None] + shifts, 0, len(flux) - 1)
+    best = strength[near].argmax(axis=1)
+    return np.asarray(near[np.arange(len(flux)), best])
+
+
+def _listen(path: str, bands: Bands) -> tuple[Array, Array]:
+    """Flux and pitches of every hop of a recording."""
     import soundfile
     import soxr
 
     try:
-        audio, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
         raise FollowspotError(
             f"reference {path}: cannot be read ({error}); give a score (.mid .musicxml .mxl .mei) or audio"
@@ -172,7 +222,13 @@ def reference_of_recording(path: str | Path, bands: Bands) -> Reference:
         stop = LONG + (i + 1) * HOP
         ear.step(padded[stop - LONG : stop])
         flux[i], pitches[i] = ear.flux, ear.pitches
-    strength = np.sqrt((flux**2).sum(axis=1))
+    return flux, pitches
+
+
+def _reference_along(own: Array, flux: Array, pitches: Array, bands: Bands) -> Reference:
+    """Events where `own` flux peaks, with templates of `flux` and `pitches`, all by hop."""
+    frames = len(own)
+    strength = np.sqrt((own**2).sum(axis=1))
     local = np.convolve(strength, np.ones(43) / 43, "same")
     peak = (
         (strength > 1.3 * local + 1.0)

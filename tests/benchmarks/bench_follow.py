@@ -1,10 +1,10 @@
 """How well the score follower follows: python -m tests.benchmarks.bench_follow [--pianists N] [--only PART].
 
-Parts: asap, vienna, bach10 (accuracy), symbolic (MIDI in), stress (detuning, hall, noise, slips, tempo, gain,
-another piece), jumps (15 s skipped or played again, cold start), cost. --seconds N takes the first N seconds
-of each performance only. Every position is the last one said at or before the instant at which a beat sounds;
-nothing is excluded. "Next beat": the time of the next beat foretold when a beat sounds, less when it sounded;
-"steady": where two successive beats differ by less than 10 %.
+Parts: asap, vienna, bach10 (accuracy), fused (through recordings of others), symbolic (MIDI in), stress
+(detuning, hall, noise, slips, tempo, gain, another piece), jumps (15 s skipped or played again, cold start),
+cost. --seconds N takes the first N seconds of each performance only. Every position is the last one said at
+or before the instant at which a beat sounds; nothing is excluded. "Next beat": the time of the next beat
+foretold when a beat sounds, less when it sounded; "steady": where two successive beats differ by under 10 %.
 """
 
 from __future__ import annotations
@@ -118,6 +118,39 @@ def accuracy(performances, bands: Bands, seconds: float) -> dict[str, dict[str, 
     for name in list(table)[-4:]:
         show(name, table[name])
     return table
+
+
+def fused(performances, bands: Bands) -> dict[str, dict[str, float]]:
+    """Every second pianist followed through the recording of another, and through three others fused."""
+    table, errors = {}, {1: [], 3: []}
+    pieces: dict[str, list] = {}
+    for performance in performances:
+        pieces.setdefault(performance.name[:-4], []).append(performance)
+    for several in pieces.values():
+        for k, performance in list(enumerate(several))[::2]:
+            others = [several[(k + i) % len(several)] for i in (1, 2, 3)]
+            heard = hear(soundfile.read(performance.audio, dtype="float32")[0], bands)
+            beats = in_time_of(others[0], performance)
+            for count in errors:
+                names = "|".join(str(other.audio) for other in others[:count])
+                said, _ = track(load_reference(names, bands), heard)
+                errors[count].append(errors_at_beats(said, beats))
+    for count, found in errors.items():
+        name = f"ALL, through {count} recording{'s fused' if count > 1 else ''} ({len(found)} performances)"
+        table[name] = row(np.concatenate(found))
+        show(name, table[name])
+    return table
+
+
+def in_time_of(other, performance) -> np.ndarray:
+    """(beats, 2): when the other performance sounds the beat, and when this one does."""
+    there = np.interp(
+        performance.beats[:, 0] / performance.firsts[-1, 0],
+        other.beats[:, 0] / other.firsts[-1, 0],
+        other.beats[:, 1],
+    )
+    rising = np.concatenate([[True], np.diff(np.maximum.accumulate(there)) > 0])
+    return np.stack([there, performance.beats[:, 1]], axis=1)[rising]
 
 
 def _frames(seconds: float) -> int:
@@ -248,7 +281,9 @@ def _repeated(score: Score, seconds: float) -> Score:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pianists", type=int, default=2, help="per (n)ASAP piece")
-    parser.add_argument("--only", choices=["asap", "vienna", "bach10", "symbolic", "stress", "jumps", "cost"])
+    parser.add_argument(
+        "--only", choices=["asap", "vienna", "bach10", "fused", "symbolic", "stress", "jumps", "cost"]
+    )
     parser.add_argument("--seconds", type=float, default=1e9, help="of each performance")
     args = parser.parse_args()
     bands = Bands(RATE)
@@ -256,6 +291,7 @@ def main() -> None:
         "bach10": lambda: accuracy(data.bach10(), bands, args.seconds),
         "vienna": lambda: accuracy(data.vienna(), bands, args.seconds),
         "asap": lambda: accuracy(data.asap(args.pianists), bands, args.seconds),
+        "fused": lambda: fused(data.vienna(), bands),
         "symbolic": lambda: symbolic(data.vienna()),
         "stress": lambda: stress([*data.vienna()[::8], *data.asap(1)[::4]], bands, args.seconds),
         "jumps": lambda: jumps([*data.vienna()[::4], *data.asap(1)[::2]], bands),
