@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 from pythonosc.osc_packet import OscPacket
 
@@ -73,6 +74,8 @@ def test_loopback_through_a_sound_server(pulse: str, tmp_path: Path) -> None:
         [sys.executable, "-m", "apps.cli", "calibrate", "audio", "--output", "pulse", "--input", "pulse"],
         capture_output=True, text=True, env=environment, timeout=120, check=False,
     )  # fmt: skip
+    if "the machine loses sound" in done.stderr:
+        pytest.skip("this machine loses sound just now, and calibrate says so")
     assert done.returncode == 0, done.stderr
     there, spread = re.search(r"back ([\d.]+) ms \(single clicks \+-([\d.]+)", done.stdout).groups()  # type: ignore[union-attr]
     assert 0.0 < float(there) < 2000.0
