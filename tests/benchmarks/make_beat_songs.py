@@ -4,6 +4,9 @@ Composes and renders songs of `tests/benchmarks/band` (needs fluidsynth and its 
 or played faster and slower, and pieces in which noise stands alone or takes over, and writes one .npz each:
 `x` (frames, 32) bands, `chroma` (frames / 2, 12), `beats` rows of (seconds, place in the bar), `style`.
 What is there is kept.
+
+With `--accompanied train` the songs are MMA's (`band/accompaniment.py`, needs the program mma), some of them
+as their drums alone or without drums; with `--accompanied apart` in the styles that are never trained on.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from nodes.rhythm.accent_kernels import (
     band_weights,
     pitch_places,
 )
+from tests.benchmarks.band.accompaniment import accompany, choose
 from tests.benchmarks.band.mix import mix
 from tests.benchmarks.band.render import render
 from tests.benchmarks.band.styles import STYLES, compose
@@ -58,14 +62,37 @@ def song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.ndarra
     stems = {name: stem for name, stem in render(composed).items() if np.abs(stem).max() > 1e-4}
     speed = float(np.exp(rng.uniform(np.log(0.8), np.log(1.25)))) if rng.random() < 0.5 else 1.0
     audio = mix(stems, rng, speed, drop_drums=rng.random() < 0.06)
-    beats = composed.beat_times()
-    beats[:, 0] /= speed
+    audio, beats = delayed(audio, composed.beat_times() / [speed, 1.0], late, rng)
+    return style, audio, beats
+
+
+def accompanied(seed: int, index: int, apart: bool, late: float) -> tuple[str, np.ndarray, np.ndarray]:
+    """(style, audio, beats) of a song in a style of MMA's: the mix, its drums alone, or all but the drums."""
+    rng = np.random.default_rng([55, seed, index])
+    name = choose(rng, apart)
+    composed = accompany(name, seed * 100000 + index)
+    stems = {stem: wave for stem, wave in render(composed).items() if np.abs(wave).max() > 1e-4}
+    part = rng.random()
+    if part < 0.16 and "drums" in stems:
+        stems = {"drums": stems["drums"]}
+    elif part < 0.26 and len(stems) > 1:
+        stems.pop("drums", None)
+    speed = float(np.exp(rng.uniform(np.log(0.9), np.log(1.11)))) if rng.random() < 0.5 else 1.0
+    beats = composed.beat_times() / [speed, 1.0]
+    audio, beats = delayed(mix(stems, rng, speed), beats, late, rng)
+    return name, audio, beats
+
+
+def delayed(
+    audio: np.ndarray, beats: np.ndarray, late: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """With probability `late` it begins after a silence."""
     if rng.random() < late:
         wait = int(rng.uniform(0.2, 5) * RATE)
         floor = 1e-5 * rng.normal(size=wait) * (rng.random() < 0.5)
         audio = np.concatenate([floor.astype(np.float32), audio])
-        beats[:, 0] += wait / RATE
-    return style, audio, beats
+        beats = beats + np.array([wait / RATE, 0.0])
+    return audio, beats
 
 
 def noise(samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -105,14 +132,21 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--songs", type=int, default=402)
+    parser.add_argument("--first", type=int, default=0, help="number of the first song")
+    parser.add_argument("--accompanied", choices=("train", "apart"))
     parser.add_argument("--noise", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1, help="songs of different seeds share no composition")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    for index in range(options.songs):
+    for index in range(options.first, options.first + options.songs):
         path = options.folder / f"{index:05d}.npz"
         if not path.exists():
-            style, audio, beats = song(options.seed, index, late=0.25)
+            if options.accompanied:
+                style, audio, beats = accompanied(
+                    options.seed, index, options.accompanied == "apart", late=0.15
+                )
+            else:
+                style, audio, beats = song(options.seed, index, late=0.25)
             np.savez(path, **features(audio), beats=beats, style=style)
     for index in range(options.noise):
         path = options.folder / f"n{index:04d}.npz"

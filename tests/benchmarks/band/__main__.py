@@ -1,7 +1,8 @@
 """Render a set of songs: python -m tests.benchmarks.band FOLDER --songs 200 --seed 1
 
 Every song becomes a folder with one FLAC per stem, `beats.txt` (seconds, position
-in the bar), `notes.txt` (stem, onset, length, pitch, velocity) and `song.json`.
+in the bar), `notes.txt` (stem, onset, length, pitch, velocity) and `song.json`. With --accompanied the songs
+are those of `accompaniment` (needs mma), not the band's own.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from .accompaniment import accompany, choose
 from .bank import RATE
 from .render import render
+from .score import Song
 from .styles import STYLES, compose
 
 
-def write_song(folder: Path, style: str, seed: int) -> None:
-    song = compose(style, seed)
+def write_song(folder: Path, song: Song) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, wave in render(song).items():
         sf.write(folder / f"{name}.flac", np.clip(wave, -1, 1), RATE, subtype="PCM_16")
@@ -30,8 +32,8 @@ def write_song(folder: Path, style: str, seed: int) -> None:
             for onset, length, pitch, velocity in song.timed_notes(player):
                 out.write(f"{player.stem}\t{onset:.4f}\t{length:.4f}\t{pitch}\t{velocity}\n")
     about = {
-        "style": style,
-        "seed": seed,
+        "style": song.style,
+        "seed": song.seed,
         "meter": song.meter,
         "division": song.division,
         "swing": round(song.swing, 3),
@@ -48,19 +50,24 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=1, help="songs of different seeds never share a composition"
     )
+    parser.add_argument("--accompanied", action="store_true", help="styles of MMA, but those kept apart")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     names = list(STYLES)
     weights = np.array([STYLES[n].weight for n in names])
     for index in range(options.songs):
-        style = (
-            names[index % len(names)]
-            if index < len(names)
-            else str(rng.choice(names, p=weights / weights.sum()))
+        if options.accompanied:
+            style = choose(rng, apart=False)
+        elif index < len(names):
+            style = names[index]
+        else:
+            style = str(rng.choice(names, p=weights / weights.sum()))
+        folder, seed = (
+            options.folder / f"{index:04d}_{style.replace('/', '-')}",
+            options.seed * 100_000 + index,
         )
-        folder = options.folder / f"{index:04d}_{style}"
         if not (folder / "song.json").exists():
-            write_song(folder, style, options.seed * 100_000 + index)
+            write_song(folder, accompany(style, seed) if options.accompanied else compose(style, seed))
         print(f"\r{index + 1}/{options.songs} {style:12s}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
