@@ -78,7 +78,7 @@ Symbol = tuple[int, str]
 def names() -> list[str]:
     """All styles, as library/file."""
     found = sorted(str(path.relative_to(LIBRARY).with_suffix("")) for path in LIBRARY.glob("*/*.mma"))
-    return [name for name in found if not NOT_MUSIC.search(name)]
+    return [n for n in found if not NOT_MUSIC.search(n) and any(k.startswith("main") for k in grooves(n))]
 
 
 def kept_apart(name: str) -> bool:
@@ -136,13 +136,14 @@ def plan(name: str, rng: np.random.Generator, time: int, bars: int) -> list[str]
     found = {
         kind: grooves(name).get(f"{kind} {time}", ([], time))[0] for kind in ("main", "intro", "fill", "end")
     }
-    main = found["main"] or found["fill"]
     out: list[str] = []
     if found["intro"] and rng.random() < 0.4:
         out += [str(rng.choice(found["intro"]))] * int(rng.choice([2, 4]))
     chosen = [
         str(groove)
-        for groove in rng.choice(main, size=min(len(main), int(rng.integers(1, 4))), replace=False)
+        for groove in rng.choice(
+            found["main"], size=min(len(found["main"]), int(rng.integers(1, 4))), replace=False
+        )
     ]
     section = int(rng.choice([4, 8]))
     while len(out) < bars:
@@ -179,7 +180,7 @@ def played(score: str, path: Path) -> mido.MidiFile:
 
 
 def players(midi: mido.MidiFile, unit: int, last: float) -> list[Player]:
-    """A player for each of MMA's tracks; beats are `unit` of MMA's, those from beat `last` on are left out."""
+    """A player for each of MMA's tracks; beats are `unit` of MMA's, those from `last` on left out."""
     found = []
     for track in midi.tracks:
         now, program, drums = 0, 0, False
@@ -212,7 +213,7 @@ def accompany(name: str, seed: int, keep: Path | None = None) -> Song:
     rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
     low, high, unit, division = next(row[1:] for row in NAMES if re.search(row[0], name))
     bpm = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    times = sorted({time for kind, (_, time) in grooves(name).items() if kind.startswith("main")}) or [4]
+    times = sorted({time for kind, (_, time) in grooves(name).items() if kind.startswith("main")})
     time = int(rng.choice(times))
     meter = max(1, time // unit)
     bars = max(4, round(rng.uniform(25, 40) * bpm / 60 / meter))
