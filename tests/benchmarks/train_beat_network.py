@@ -1,8 +1,9 @@
-"""Train the beat network: python -m tests.benchmarks.train_beat_network FOLDER [--minutes 20]
+"""Train the beat network: python -m tests.benchmarks.train_beat_network OUT FOLDER... [--minutes 20]
 
-FOLDER holds one .npz a song: `x` (frames, 32) bands of `nodes.rhythm.accent_kernels`, `beats` rows of
-(seconds, place in the bar). Needs torch (tested with 2.13, CPU). Writes FOLDER/network.npz with the names
-that `nodes/rhythm/beat_network.py` reads.
+FOLDER... hold one .npz a song: `x` (frames, 32) bands of `nodes.rhythm.accent_kernels`, `beats` rows of
+(seconds, place in the bar); every folder is drawn from as often as every other. Needs torch (tested with
+2.13, CPU). Writes OUT, an .npz of the names that `nodes/rhythm/beat_network.py` reads. A training goes on in
+further runs with `--start` from the weights before and a `--rate` that falls from run to run.
 """
 
 from __future__ import annotations
@@ -83,11 +84,23 @@ def varied(part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(part, np.float32)
 
 
-def batch(songs: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> list[torch.Tensor]:
+Songs = list[tuple[np.ndarray, np.ndarray]]
+
+
+def read(folder: Path) -> Songs:
+    found = []
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as file:
+            found.append((file["x"], file["beats"]))
+    return found
+
+
+def batch(folders: list[Songs], rng: np.random.Generator) -> list[torch.Tensor]:
     """Excerpts, half of them from the start, most of them played slower or faster, and varied."""
     x = np.zeros((BATCH, BANDS, LENGTH), np.float32)
     y, mask = np.zeros((BATCH, 2, LENGTH), np.float32), np.zeros((BATCH, 1, LENGTH), np.float32)
     for row in range(BATCH):
+        songs = folders[rng.integers(len(folders))]
         bands, beats = songs[rng.integers(len(songs))]
         stretch = float(np.exp(rng.uniform(np.log(0.75), np.log(1.35)))) if rng.random() < 0.75 else 1.0
         late = len(bands) > LENGTH and rng.random() > 0.5
@@ -96,7 +109,7 @@ def batch(songs: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) 
         at = start + np.arange(length) / stretch
         low = at.astype(int)
         share = (at - low).astype(np.float32)[:, None]
-        part = bands[low] * (1 - share) + bands[np.minimum(low + 1, len(bands) - 1)] * share
+        part = bands[low] * (1 - share) + bands[np.minimum(low + 1, len(bands) - 1)] * share  # as float32
         x[row, :, :length], mask[row, :, :length] = varied(part.T, rng), 1.0
         mark(y[row, :, :length], beats, start, stretch)
     return [torch.from_numpy(array) for array in (x, y, mask)]
@@ -106,16 +119,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--rate", type=float, nargs=2, default=(4e-3, 2e-5), help="at first and at last")
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    songs = []
-    for path in sorted(options.folder.glob("*.npz")):
-        with np.load(path) as file:
-            songs.append((file["x"].astype(np.float32), file["beats"]))
-    torch.manual_seed(1)
-    rng = np.random.default_rng(1)
+    folders = [read(folder) for folder in options.folders]
+    torch.manual_seed(options.seed)
+    rng = np.random.default_rng(options.seed)
     network = Network()
+    if options.start:
+        with np.load(options.start) as file:
+            network.load_state_dict({k: torch.from_numpy(file[k]) for k in file.files if "table" not in k})
     mean_network = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
     )
@@ -123,8 +140,9 @@ def main() -> None:
     start, step, mean = time.time(), 0, 0.0
     while (done := (time.time() - start) / (60 * options.minutes)) < 1.0:
         for group in optimiser.param_groups:
-            group["lr"] = 4e-3 * min(1.0, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * done)) + 2e-5
-        x, y, mask = batch(songs, rng)
+            high, low = options.rate
+            group["lr"] = (low + (high - low) * 0.5 * (1 + np.cos(np.pi * done))) * min(1.0, (step + 1) / 50)
+        x, y, mask = batch(folders, rng)
         with torch.autocast("cpu", torch.bfloat16):
             logits = network(x)
         error = F.binary_cross_entropy_with_logits(logits.float(), y, reduction="none") * mask
@@ -138,9 +156,7 @@ def main() -> None:
         mean += (loss.item() - mean) / min(step, 100)
         if step % 100 == 0:
             print(f"step {step}, loss {mean:.4f}", flush=True)
-    np.savez(
-        options.folder / "network.npz", **{k: v.numpy() for k, v in mean_network.module.state_dict().items()}
-    )
+    np.savez(options.out, **{k: v.numpy() for k, v in mean_network.module.state_dict().items()})
 
 
 if __name__ == "__main__":
