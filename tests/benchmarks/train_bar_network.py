@@ -1,6 +1,6 @@
-"""Train the bar network: python -m tests.benchmarks.train_bar_network FOLDER OUT [--check FOLDER]
+"""Train the bar network: python -m tests.benchmarks.train_bar_network OUT FOLDER... [--check FOLDER...]
 
-FOLDER holds the songs of `make_beat_songs`; OUT is the .npz of weights and `bar_table` that
+FOLDER... hold the songs of `make_beat_songs`; OUT is the .npz of weights and `bar_table` that
 `nodes/rhythm/bar_network.py` reads. Each song is heard from many places on, at beats that are a little off,
 as a tracker's are, and at pulses that are not the beat. Needs torch (tested with 2.13, CPU).
 """
@@ -199,21 +199,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--check", type=Path)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--check", type=Path, nargs="+", default=[])
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--variants", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    rng = np.random.default_rng(2)
-    torch.manual_seed(2)
-    songs = read(options.folder, rng, options.variants)
-    checks = read(options.check, rng, 0) if options.check else []
-    everything = np.concatenate([rows for rows, _ in songs])
-    mean = torch.from_numpy(everything.mean(axis=0))
-    scale = torch.from_numpy(1.0 / (everything.std(axis=0) + 1e-3))
+    rng = np.random.default_rng(options.seed)
+    torch.manual_seed(options.seed)
+    songs = [song for folder in options.folders for song in read(folder, rng, options.variants)]
+    checks = [song for folder in options.check for song in read(folder, rng, 0)]
     network = Network()
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-2)
+    if options.start:
+        with np.load(options.start) as file:
+            held = {name: torch.from_numpy(file[name]) for name in file.files}
+        mean, scale = held["mean"], held["scale"]
+        network.load_state_dict({name: held[name] for name in network.state_dict()})
+    else:
+        everything = np.concatenate([rows for rows, _ in songs])
+        mean = torch.from_numpy(everything.mean(axis=0))
+        scale = torch.from_numpy(1.0 / (everything.std(axis=0) + 1e-3))
+    optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.rounds)
     for turn in range(options.rounds):
         total = np.zeros(2)
