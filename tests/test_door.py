@@ -47,10 +47,11 @@ def test_channels_are_chosen_and_mixed() -> None:
     assert np.allclose(mixed[0, : len(MUSIC)], MUSIC.mean(axis=1), atol=1e-7)
 
 
-def test_resampled_music_keeps_its_time_and_its_quality() -> None:
+@pytest.mark.parametrize("even", [True, False])
+def test_resampled_music_keeps_its_time_and_its_quality(even: bool) -> None:
     frames = 48000
     sine = np.sin(2 * np.pi * 1000 * np.arange(frames) / 48000).astype(np.float32)[:, None]
-    door = Door(48000, 1, 44100, 256)
+    door = Door(48000, 1, 44100, 256, even=even)
     door.push(sine)
     door.finish()
     out = door._fifo[0, 2000:40000].astype(float)

@@ -23,12 +23,18 @@ class AudioFile:
     path : of the file.
     rate, quantum : of the engine.
     channels : "mix" or 1-based channel numbers.
+    even : see `Door`.
 
     Raises FollowspotError, one line, if it is missing, no sound file, empty, or lacks a channel.
     """
 
     def __init__(
-        self, path: str | Path, rate: int, quantum: int, channels: str | tuple[int, ...] = "mix"
+        self,
+        path: str | Path,
+        rate: int,
+        quantum: int,
+        channels: str | tuple[int, ...] = "mix",
+        even: bool = True,
     ) -> None:
         self.path = Path(path)
         if not self.path.exists():
@@ -49,7 +55,7 @@ class AudioFile:
             self._file.close()
             raise FollowspotError(f"input {path}: holds no sound; record or copy it again")
         try:
-            self._door = Door(self._file.samplerate, self._file.channels, rate, quantum, channels)
+            self._door = Door(self._file.samplerate, self._file.channels, rate, quantum, channels, even)
         except FollowspotError as error:
             self._file.close()
             raise FollowspotError(f"input {path}: {error}") from None

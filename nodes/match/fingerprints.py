@@ -102,7 +102,7 @@ class Fingerprints:
         both = np.concatenate([self._tail, hop])
         for n, (picker, peaks) in enumerate(zip(self._pickers, self._peaks, strict=True)):
             late = n * HOP // SHIFTS  # this analysis is given what sounded `late` samples ago
-            frame, steps = picker.push(both[HOP - late : 2 * HOP - late])
+            [(frame, steps)] = picker.push(both[HOP - late : 2 * HOP - late])
             peaks.extend((frame - late / HOP, float(step)) for step in steps)
             while peaks and peaks[0][0] < frame - SPAN * FRAME_RATE:
                 peaks.popleft()

@@ -38,31 +38,41 @@ _HANN = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 
 
 class Constellation:
-    """Audio to peaks (frame, steps above 200 Hz); frame f lies on sample (f + 1) * HOP - WINDOW / 2."""
+    """Audio to peaks (frame, steps above 200 Hz); frame f lies on sample (f + 1) * HOP - WINDOW / 2.
 
-    def __init__(self) -> None:
+    at_once : hops that `push` takes at most; the peaks do not depend on it.
+    """
+
+    def __init__(self, at_once: int = 1) -> None:
         bins = LAST_BIN - FIRST_BIN
-        self._window = np.zeros(WINDOW, np.float32)
-        self._rows = np.full((2 * REACH_FRAMES + 1, bins), -30.0, np.float32)
+        self._audio = np.zeros(WINDOW + (at_once - 1) * HOP, np.float32)
+        self._windows = np.lib.stride_tricks.sliding_window_view(self._audio, WINDOW)[::HOP]
+        self._rows = np.full((2 * REACH_FRAMES + at_once, bins), -30.0, np.float32)
         self._most = np.full_like(self._rows, -30.0)
         self._steps = np.zeros(PEAKS, np.float32)
         self._heights = np.zeros(PEAKS, np.float32)
         self._count = 0
 
-    def push(self, hop: Array) -> tuple[int, Array]:
-        """Take HOP samples; the frame that is decided now and the steps of its peaks (valid until next)."""
-        window = self._window
-        window[:-HOP] = window[HOP:]
-        window[-HOP:] = hop
-        spectrum = np.fft.rfft(window * _HANN)[FIRST_BIN:LAST_BIN]
-        self._rows[:-1] = self._rows[1:]
-        self._most[:-1] = self._most[1:]
-        self._rows[-1] = np.log(spectrum.real**2 + spectrum.imag**2 + np.float32(1e-12))
-        spread(self._rows[-1], REACH_BINS, self._most[-1])
+    def push(self, hops: Array) -> list[tuple[int, Array]]:
+        """Take whole hops (n * HOP,): the frames that are decided now, each with the steps of its peaks."""
+        taken = len(hops)
+        new = taken // HOP
+        self._audio[:-taken] = self._audio[taken:]
+        self._audio[-taken:] = hops
+        spectra = np.fft.rfft(self._windows[-new:] * _HANN)[:, FIRST_BIN:LAST_BIN]
+        for rows in (self._rows, self._most):
+            rows[:-new] = rows[new:]
+        self._rows[-new:] = np.log(spectra.real**2 + spectra.imag**2 + np.float32(1e-12))
+        return [self._decide(len(self._rows) - new + n) for n in range(new)]
+
+    def _decide(self, newest: int) -> tuple[int, Array]:
+        """The frame in the middle of the rows that end with `newest`, and the steps of its peaks."""
+        spread(self._rows[newest], REACH_BINS, self._most[newest])
+        around = slice(newest - 2 * REACH_FRAMES, newest + 1)
         self._count += 1
         found = peaks_of_frame(
-            self._rows,
-            self._most,
+            self._rows[around],
+            self._most[around],
             REACH_FRAMES,
             FIRST_BIN,
             np.float32(FLOOR),
@@ -71,20 +81,7 @@ class Constellation:
             self._steps,
             self._heights,
         )
-        return self._count - 1 - REACH_FRAMES, self._steps[:found]
-
-
-def constellation(audio: Array) -> tuple[Array, Array]:
-    """All peaks of a recording (samples,) at 22,050 Hz: frames (n,) int64 and steps (n,) float32."""
-    picker = Constellation()
-    times: list[int] = []
-    steps: list[float] = []
-    padded = np.concatenate([audio, np.zeros(REACH_FRAMES * HOP + (-len(audio)) % HOP, np.float32)])
-    for start in range(0, len(padded), HOP):
-        frame, found = picker.push(padded[start : start + HOP])
-        times.extend([frame] * len(found))
-        steps.extend(found.tolist())
-    return np.array(times, np.int64), np.array(steps, np.float32)
+        return self._count - 1 - REACH_FRAMES, self._steps[:found].copy()
 
 
 def index_hashes(times: Array, steps: Array) -> tuple[Array, Array]:

@@ -26,6 +26,8 @@ SOUND = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".ca
 
 #: Samples at 22,050 Hz read at a time.
 _BLOCK = features.RATE
+#: Hops of the landmarks' analysis done at a time.
+_HOPS = 8
 
 
 @dataclass(frozen=True)
@@ -90,22 +92,22 @@ def analyse(path: Path) -> Reference:
 
 
 def _analyse_sound(path: Path, digest: str) -> Reference:
-    file = AudioFile(path, features.RATE, _BLOCK)
+    file = AudioFile(path, features.RATE, _BLOCK, even=False)
     seconds = file.seconds
-    chroma, picker = features.FineChroma(), landmarks.Constellation()
-    chroma_hops, landmark_hops = Hops(features.HOP), Hops(landmarks.HOP)
+    chroma, picker = features.FineChroma(), landmarks.Constellation(_HOPS)
+    chroma_hops, landmark_hops = Hops(features.HOP), Hops(landmarks.HOP * _HOPS)
     fine: list[Array] = []
     times: list[int] = []
     steps: list[float] = []
-    silence = np.zeros((landmarks.REACH_FRAMES + 1) * landmarks.HOP, np.float32)
+    silence = np.zeros((landmarks.REACH_FRAMES + _HOPS) * landmarks.HOP, np.float32)
     for audio in chain((block[0] for block in file.blocks()), [silence]):
         for hop in chroma_hops.push(audio):
             fine.append(np.zeros(FINE, np.float32))
             chroma.push(hop, fine[-1])
-        for hop in landmark_hops.push(audio):
-            frame, found = picker.push(hop)
-            times.extend([frame] * len(found))
-            steps.extend(found.tolist())
+        for hops in landmark_hops.push(audio):
+            for frame, found in picker.push(hops):
+                times.extend([frame] * len(found))
+                steps.extend(found.tolist())
     wanted = int(np.ceil(seconds * features.RATE / features.HOP))
     frames, tuning = features.reference_frames(np.array(fine[:wanted]))
     if not frames.any():
