@@ -59,7 +59,7 @@ def sine(frequency, seconds, amplitude=0.5):
 # ---- transform -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("length", [32, 128, 256, 1024, 2048])
+@pytest.mark.parametrize("length", [32, 1024, 2048])
 def test_real_fft_is_the_discrete_fourier_transform(length):
     x, window = noise(length)[0], taper("hann", length)
     fft = RealFft(length, inverse=True)

@@ -18,7 +18,9 @@ import numpy as np
 from engine.events import Event
 from engine.live.realtime import SINK_PRIORITY, raise_priority
 from nodes.outputs.midi_clock import MidiClock
-from tests.live.midi import PERIOD, RATE, Receiver, jack_server
+from tests.live.midi import RATE, Receiver, jack_server
+
+PERIOD = 64  # samples of JACK: the least jitter that can be seen
 
 
 def drive(sink, seconds, bpm, seed=0):
@@ -49,7 +51,7 @@ def jitter(ticks, reach=6):
 
 
 def measure(seconds, bpm):
-    with jack_server("followspot-bench"):
+    with jack_server("followspot-bench", period=PERIOD):
         receiver = Receiver("Bench")
         sink = MidiClock(port="Bench")
         sink.open({})

@@ -10,20 +10,22 @@ from contextlib import contextmanager
 import pytest
 import rtmidi
 
-#: Samples a period: JACK hands MIDI over once a period, so this bounds the jitter of any message.
-PERIOD = 64
 RATE = 48000
 
 
 @contextmanager
-def jack_server(name: str) -> Iterator[None]:
-    """Runs `jackd -d dummy` under a name of its own and makes it the default of this process."""
+def jack_server(name: str, *, period: int = 256) -> Iterator[None]:
+    """Runs `jackd -d dummy` under a name of this process and makes it the default of this process.
+
+    JACK hands MIDI over once a period (samples), so that bounds the jitter of any message.
+    """
     if shutil.which("jackd") is None:
         pytest.skip("jackd is not installed: apt install jackd2")
+    name = f"{name}-{os.getpid()}"
     before = os.environ.get("JACK_DEFAULT_SERVER")
     os.environ["JACK_DEFAULT_SERVER"] = name
-    command = ["jackd", "-n", name, "-R", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["jackd", "-n", name, "-R", "-d", "dummy", "-r", str(RATE), "-p", str(period)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # what it complains of is shown by pytest
     try:
         subprocess.run(
             ["jack_wait", "-s", name, "-w", "-t", "30"],
