@@ -12,6 +12,7 @@ import soundfile
 import soxr
 
 from apps.cli import main
+from nodes.match import fingerprints
 from nodes.match.fingerprints import Fingerprints, Variant, variants
 from nodes.match.hypotheses import STILL, Hypothesis, Judge
 from nodes.match.landmarks import HOP
@@ -72,6 +73,20 @@ def test_landmarks_know_a_recording_through_noise_and_speed(library):
         assert segment.documents[best.document].id == "2.wav"
         assert best.seconds == pytest.approx(12.0 + heard * speed, abs=0.15)
         assert best.variant.speed == pytest.approx(speed, abs=0.021)
+
+
+def test_landmarks_looked_up_part_by_part_vote_the_same(library, monkeypatch):
+    segment = Library(library).segments[0]
+    clip = piece(2, LENGTH)[12 * RATE : 16 * RATE]
+    answers = []
+    for resident in (1 << 20, 200):
+        monkeypatch.setattr(fingerprints, "_RESIDENT", resident)
+        prints = Fingerprints([segment], variants())
+        for at in range(0, len(clip) - HOP + 1, HOP):
+            prints.push(clip[at : at + HOP])
+        answers.append(prints.best())
+        assert len(prints._parts[0]) == (1 if resident > 200 else pytest.approx(14, abs=10))
+    assert answers[0] and answers[0] == answers[1]
 
 
 def test_variants_begin_with_the_music_as_it_is():

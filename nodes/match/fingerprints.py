@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.memory import release_mapped
 from nodes.match.features import RATE
 from nodes.match.landmark_kernels import BASE_HZ, STEPS, strongest, votes
 from nodes.match.landmarks import FRAME_RATE, HOP, LEAST, QUERY_FAN, REACH, WINDOW, Constellation
@@ -17,6 +18,8 @@ from nodes.match.segment import Segment
 
 Array = npt.NDArray[Any]
 
+#: Steps on which the first peak of a pair may lie.
+_PITCHES = 128
 #: Seconds of peaks that vote together: to find the recording, and to notice that it jumped.
 SPAN, SHORT_SPAN = 6.0, 3.0
 #: The query is analysed so many times, each half a hop later than the one before.
@@ -27,6 +30,8 @@ WIDTH = 3
 ROUNDING = 0.25
 #: Votes that are looked at in one update at most.
 _LIMIT = 1 << 17
+#: Landmarks (of 6 bytes) that are in memory at a time, and variants that are looked up in them together.
+_RESIDENT, _TOGETHER = 1 << 20, 6
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,10 @@ class Fingerprints:
         self._starts = [
             np.array([d.landmark_start for d in segment.documents], np.int64) for segment in self._segments
         ]
+        self._parts = [_parts(segment.buckets) for segment in self._segments]
         self._tried = tuple(tried)
-        self._offsets = np.zeros(_LIMIT, np.int64)
-        self._weights = np.zeros(_LIMIT, np.float32)
+        self._offsets = np.zeros((_TOGETHER, _LIMIT), np.int64)
+        self._weights = np.zeros((_TOGETHER, _LIMIT), np.float32)
         self._best_offsets = np.zeros(2, np.int64)
         self._best_weights = np.zeros(2, np.float32)
         self.reset()
@@ -126,8 +132,8 @@ class Fingerprints:
             for peaks in self._peaks
         ]
         for number in range(len(self._segments)):
-            for variant in tried:
-                found += self._align(number, variant, queries)
+            for first in range(0, len(tried), _TOGETHER):
+                found += self._align(number, tried[first : first + _TOGETHER], queries)
         found.sort(key=lambda alignment: -alignment.votes)
         if found:
             self._last = found[0].variant
@@ -155,41 +161,59 @@ class Fingerprints:
                 pitch,
                 speed,
                 ROUNDING,
+                0,
+                _PITCHES,
                 segment.buckets,
                 segment.rests,
                 segment.places,
                 0,
-                self._offsets,
-                self._weights,
+                self._offsets[0],
+                self._weights[0],
             )
-            votes_so[n] = bool((np.abs(self._offsets[: count - behind] - offset) <= WIDTH).any())
+            votes_so[n] = bool((np.abs(self._offsets[0, : count - behind] - offset) <= WIDTH).any())
             behind = count
         return times * HOP / RATE, BASE_HZ * 2.0 ** (steps / STEPS), votes_so
 
-    def _align(self, number: int, variant: Variant, queries: list[tuple[Array, Array]]) -> list[Alignment]:
+    def _align(
+        self, number: int, tried: Sequence[Variant], queries: list[tuple[Array, Array]]
+    ) -> list[Alignment]:
+        """The two alignments of each variant with most votes in one segment."""
         segment = self._segments[number]
-        pitch = -STEPS * float(np.log2(variant.pitch))
-        count = 0
-        for times, steps in queries:
-            count = votes(
-                times,
-                steps,
-                QUERY_FAN,
-                LEAST,
-                REACH,
-                pitch,
-                variant.speed,
-                ROUNDING,
-                segment.buckets,
-                segment.rests,
-                segment.places,
-                count,
-                self._offsets,
-                self._weights,
+        counts = [0] * len(tried)
+        for low, high in self._parts[number]:
+            for v, variant in enumerate(tried):
+                for times, steps in queries:
+                    counts[v] = votes(
+                        times,
+                        steps,
+                        QUERY_FAN,
+                        LEAST,
+                        REACH,
+                        -STEPS * float(np.log2(variant.pitch)),
+                        variant.speed,
+                        ROUNDING,
+                        low,
+                        high,
+                        segment.buckets,
+                        segment.rests,
+                        segment.places,
+                        counts[v],
+                        self._offsets[v],
+                        self._weights[v],
+                    )
+            release_mapped(segment.rests)
+            release_mapped(segment.places)
+        alignments = []
+        for v, variant in enumerate(tried):
+            alignments += self._strongest(
+                number, variant, self._offsets[v, : counts[v]], self._weights[v, : counts[v]]
             )
-        found = strongest(
-            self._offsets[:count], self._weights[:count], WIDTH, self._best_offsets, self._best_weights
-        )
+        return alignments
+
+    def _strongest(self, number: int, variant: Variant, offsets: Array, weights: Array) -> list[Alignment]:
+        """The two alignments of one variant with most votes."""
+        segment = self._segments[number]
+        found = strongest(offsets, weights, WIDTH, self._best_offsets, self._best_weights)
         # The last sample heard is half a window behind the centre of the frame that it completes.
         now = self.hops - 1 + WINDOW / 2 / HOP
         alignments = []
@@ -204,6 +228,18 @@ class Fingerprints:
                 weight = float(self._best_weights[n])
                 alignments.append(Alignment(number, document, seconds, variant, weight))
         return alignments
+
+
+def _parts(buckets: Array) -> list[tuple[int, int]]:
+    """Ranges of steps whose landmarks together are `_RESIDENT` at most; a single step may be more."""
+    ends = buckets[:: (len(buckets) - 1) // _PITCHES].astype(np.int64)
+    parts = []
+    low = 0
+    for high in range(1, _PITCHES + 1):
+        if high == _PITCHES or ends[high + 1] - ends[low] > _RESIDENT:
+            parts.append((low, high))
+            low = high
+    return parts
 
 
 def rival_votes(alignments: Sequence[Alignment]) -> float:

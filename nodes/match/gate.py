@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.memory import release_mapped
 from nodes.match.features import FRAME_RATE
 from nodes.match.neighbours import Hnsw, KdTree, neighbours
 from nodes.match.shingles import shingles, time_pitch
@@ -111,6 +112,7 @@ class Gate(Asker):
         method: str = "exact",
         count: int = 192,
     ) -> None:
+        self._parts = tuple(parts)
         self._counts = np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.int64)
         self._blocks = _blocks(parts, counts)
         self._index: KdTree | Hnsw | None = None
@@ -130,6 +132,8 @@ class Gate(Asker):
             share = range(step * len(self._blocks) // ROUND, (step + 1) * len(self._blocks) // ROUND)
             for block in share:
                 self._compare(*self._blocks[block])
+            for part in self._parts:
+                release_mapped(part)
         elif step == ROUND - 1:
             self._look_up(self._index)
 

@@ -162,6 +162,8 @@ def _first(rests, low, high, value):  # type: ignore[no-untyped-def]
         nb.float64,
         nb.float64,
         nb.float64,
+        nb.int64,
+        nb.int64,
         _mapped(nb.uint32),
         _mapped(nb.uint16),
         _mapped(nb.uint32),
@@ -173,13 +175,29 @@ def _first(rests, low, high, value):  # type: ignore[no-untyped-def]
     cache=True,
 )
 def votes(
-    times, steps, fan, least, reach, pitch, speed, rounding, buckets, rests, places, count, offsets, weights
+    times,
+    steps,
+    fan,
+    least,
+    reach,
+    pitch,
+    speed,
+    rounding,
+    low,
+    high,
+    buckets,
+    rests,
+    places,
+    count,
+    offsets,
+    weights,
 ):  # type: ignore[no-untyped-def]
     """Look the pairs of a query up and write the votes: where the query's frame 0 would lie in the index.
 
     times, steps : peaks of the query by rising time (frames, fractional where taken between frames).
     pitch, speed : the query as a variant: `pitch` steps are added to every peak, times multiplied by `speed`.
     rounding : how near (0 to 0.5) to the edge of a step a value may lie before both sides are tried.
+    low, high : only pairs whose first peak lies on the steps from low to high - 1 are looked up.
     buckets, rests, places : the index: hash >> 16 -> range, hash & 0xffff (rising), frame.
     offsets, weights : written from `count` on: place - time * speed in frames; 1 for a pair, 3 for a triple.
     Returns the new count.
@@ -212,6 +230,8 @@ def votes(
                     if abs(rest_step) < 0.5 - rounding:
                         continue
                     step += 1 if rest_step > 0 else -1
+                if step < low or step >= high:
+                    continue
                 for b in range(2):
                     change = round(exact_change)
                     if b == 1:

@@ -13,7 +13,7 @@ from engine.audio.door import Door
 from engine.deferred import DeferredNode
 from engine.errors import FollowspotError
 from engine.formats import AudioFormat, EventsFormat
-from engine.memory import release_compiler
+from engine.memory import release_libraries
 from engine.node import AudioIn, EventsOut, Param
 from nodes.match.features import HOP, RATE
 from nodes.match.hypotheses import Statement
@@ -86,7 +86,7 @@ class Match(DeferredNode):
     def _open(self) -> Matcher:
         library = open_store(self.store) if self.store else open_folder(self.library)
         names = read_set_list(self.set_list, library.names()) if self.set_list else []
-        release_compiler()
+        release_libraries()
         return Matcher(library, KEYS if self.transpose == "all" else KEYS[:1], self.index, names)
 
     def observe(self) -> None:
