@@ -13,6 +13,7 @@ from apps.identify_plot import plot
 from apps.library import add_places, name_places
 from apps.live import is_file
 from engine.errors import FollowspotError
+from nodes.match.gate import KINDS
 from nodes.match.neighbours import METHODS
 
 
@@ -55,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how documents worth a scan are found: none: all are scanned; exact, kdtree, hnsw: by nearest "
         "neighbours; auto: none up to 20 hours, exact above",
     )
+    parser.add_argument(
+        "--shingles",
+        choices=tuple(KINDS),
+        default="short",
+        help="what the neighbours are sought by: short: 4 s (the default); network: 20 s through a trained "
+        "network, for big libraries and music that lasts",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -71,6 +79,7 @@ def run(args: argparse.Namespace) -> None:
     words = ["identify", "--set", f"match.library={args.library}", "--events", args.events]
     words += ["--set", f"match.store={args.store}"] if args.store else []
     words += ["--set", f"match.transpose={args.transpose}", "--set", f"match.index={args.index}"]
+    words += ["--set", f"match.shingles={args.shingles}"]
     words += ["--set", f"match.set_list={args.set_list}"] if args.set_list else []
     if args.input is not None:
         words += ["--input", args.input]

@@ -108,9 +108,11 @@ def test_another_version_is_known_with_place_tempo_and_key(matcher, tempo, trans
     assert said[-1][1].tempo == pytest.approx(tempo, rel=0.1)
 
 
-def test_behind_the_gate_as_well(library):
+@pytest.mark.parametrize("shingles", ["short", "network"])
+def test_behind_the_gate_as_well(library, shingles):
     whole = piece(3, 30.0, tempo=0.87, transpose=-3, timbre=7)
-    said = matches(listen(gated := Matcher(Library(library), index="exact"), whole[8 * RATE : 28 * RATE]))
+    gated = Matcher(Library(library), index="exact", shingles=shingles)
+    said = matches(listen(gated, whole[8 * RATE : 28 * RATE]))
     assert said and said[0][0] < 14.0
     assert {(gated.documents[h.document].id, h.transposition) for _, h in said} == {("3.wav", -3)}
 

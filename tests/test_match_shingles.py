@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nodes.match import features
-from nodes.match.gate import Gate, indexed
+from nodes.match.gate import KINDS, Gate, indexed
 from nodes.match.layers import Layers
 from nodes.match.matcher import KEYS
 from nodes.match.neighbours import METHODS, neighbours
@@ -105,3 +105,18 @@ def test_the_gated_scan_finds_what_the_whole_scan_finds(method):
         assert found.score > 0.7 * true.score
         assert pool.peak_near(2, 3, found.frame + 4, 10) == found
         assert pool.peak_near(3, 4, 5.0, 10) is None  # too short for the gate
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_both_kinds_of_shingle_propose_the_document_and_its_key(name):
+    kind = KINDS[name]
+    documents = [features.as_bytes(smooth_frames(n, n)) for n in (400, 300, 500, 50)]
+    vectors = [indexed(document, kind) for document in documents]
+    assert {v.shape[1] for v in vectors} == {kind.dimensions}
+    gate = Gate(
+        [np.concatenate(vectors)], [np.array([len(v) for v in vectors])], KEYS, TEMPI, count=1, kind=kind
+    )
+    proposed = []
+    for frame in documents[2][150:300].astype(np.float32) / 127.0:
+        proposed = gate.push(np.roll(frame, 3)) or proposed
+    assert proposed == [(2, KEYS.index(3))]

@@ -46,6 +46,9 @@ def test_the_verbs_and_identify(music, tmp_path, capsys):
     errors = [abs(e["position"] - (5.0 + e["time"]) * 1.1) for e in found]
     assert np.median(errors) < 0.3
 
+    assert main([*command, "--shingles", "network"]) == 2
+    assert "a store keeps short shingles only" in capsys.readouterr().err
+
     store = Store(url)
     store._shingles.delete("document = 'it''s 0.wav'")  # what a kill may leave, and worse
     assert main(["library", "verify", "--store", url]) == 2

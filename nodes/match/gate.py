@@ -6,23 +6,54 @@ with all of them; each document counts with its best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.memory import release_mapped
+from nodes.match import shingle_network
 from nodes.match.features import FRAME_RATE
 from nodes.match.neighbours import Hnsw, KdTree, neighbours
 from nodes.match.shingles import shingles, time_pitch
 
 Array = npt.NDArray[Any]
 
-#: Seconds of a shingle, cells, cosines over them that are kept; shingles a second.
-SECONDS, CELLS, ORDERS, PER_SECOND = 4.0, 4, 3, 1.0
-PROJECTION = time_pitch(CELLS, ORDERS)
-DIMENSIONS = len(PROJECTION.axes)
+#: Shingles a second.
+PER_SECOND = 1.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of shingle.
+
+    Parameters
+    ----------
+    seconds, cells : its length, and into how many it is cut.
+    shorten : vectors (n, 12 cells) to (n, dimensions), of length 1 at most.
+    dimensions : numbers of it that are compared.
+    """
+
+    seconds: float
+    cells: int
+    shorten: Callable[[Array], Array]
+    dimensions: int
+
+
+_PROJECTION = time_pitch(4, 3)
+#: 4 s, three cosines over time, harmonics over the circle of semitones: what a library keeps.
+SHORT = Kind(4.0, 4, _PROJECTION, len(_PROJECTION.axes))
+#: 20 s through the trained network.
+NETWORK = Kind(
+    shingle_network.SECONDS,
+    shingle_network.CELLS,
+    shingle_network.ShingleNetwork(),
+    shingle_network.DIMENSIONS,
+)
+#: By the names that users give them.
+KINDS = {"short": SHORT, "network": NETWORK}
 #: Updates in which one look at all references is done, part by part.
 ROUND = 5
 #: Neighbours of each query that an index is asked for.
@@ -31,14 +62,14 @@ NEIGHBOURS = 50
 _BLOCK = 1 << 14
 
 
-def indexed(frames: Array) -> Array:
-    """The shingles (m, DIMENSIONS) int8 of a document's frames (n, 12) int8, 127 for 1; m may be 0."""
-    length = SECONDS * FRAME_RATE
+def indexed(frames: Array, kind: Kind = SHORT) -> Array:
+    """The shingles (m, dimensions) int8 of a document's frames (n, 12) int8, 127 for 1; m may be 0."""
+    length = kind.seconds * FRAME_RATE
     ends = np.arange(length, len(frames) + 1e-6, FRAME_RATE / PER_SECOND)
     if not len(ends):
-        return np.zeros((0, DIMENSIONS), np.int8)
-    found = shingles(frames, ends, length, CELLS)
-    return np.round(PROJECTION(found[found.any(axis=1)]) * 127.0).astype(np.int8)
+        return np.zeros((0, kind.dimensions), np.int8)
+    found = shingles(frames, ends, length, kind.cells)
+    return np.round(kind.shorten(found[found.any(axis=1)]) * 127.0).astype(np.int8)
 
 
 class Asker:
@@ -48,14 +79,17 @@ class Asker:
     ----------
     keys, tempi : what is tried.
     count : (document, key) pairs that are proposed at a time.
+    kind : of shingle.
     """
 
-    def __init__(self, keys: Sequence[int], tempi: Array, count: int) -> None:
+    def __init__(self, keys: Sequence[int], tempi: Array, count: int, kind: Kind = SHORT) -> None:
         self._keys = tuple(keys)
         self._tempi = tempi
         self._count = count
-        self._ring = np.zeros((int(np.ceil(SECONDS * FRAME_RATE / float(tempi[0]))) + 1, 12), np.float32)
-        self._queries = np.zeros((len(tempi) * len(self._keys), DIMENSIONS), np.float32)
+        self._kind = kind
+        longest = int(np.ceil(kind.seconds * FRAME_RATE / float(tempi[0])))
+        self._ring = np.zeros((longest + 1, 12), np.float32)
+        self._queries = np.zeros((len(tempi) * len(self._keys), kind.dimensions), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -77,11 +111,13 @@ class Asker:
     def _ask(self) -> None:
         """The queries of this round: (tempo, key) by rows."""
         end = np.array([len(self._ring)])
+        kind = self._kind
         for t, tempo in enumerate(self._tempi):
-            shingle = shingles(self._ring, end, SECONDS * FRAME_RATE / float(tempo), CELLS)[0]
+            shingle = shingles(self._ring, end, kind.seconds * FRAME_RATE / float(tempo), kind.cells)[0]
             for k, key in enumerate(self._keys):
-                turned = np.roll(shingle.reshape(CELLS, 12), -key, axis=1).reshape(1, -1)
-                self._queries[t * len(self._keys) + k] = PROJECTION(turned)[0]
+                turned = np.roll(shingle.reshape(kind.cells, 12), -key, axis=1).reshape(1, -1)
+                asks = shingle.any()  # a network makes something of nothing as well
+                self._queries[t * len(self._keys) + k] = kind.shorten(turned)[0] if asks else 0.0
 
     def _search(self, step: int) -> None:
         """Do a part of the search, the `step`-th of ROUND."""
@@ -97,10 +133,10 @@ class Gate(Asker):
 
     Parameters
     ----------
-    parts : shingles of documents, each (m, DIMENSIONS) int8 one document after another.
+    parts : shingles of documents, each (m, dimensions) int8 one document after another.
     counts : for each part, how many shingles each of its documents has.
     method : "exact", "kdtree" or "hnsw" (see `neighbours`).
-    keys, tempi, count : see `Asker`.
+    keys, tempi, count, kind : see `Asker`.
     """
 
     def __init__(
@@ -111,6 +147,7 @@ class Gate(Asker):
         tempi: Array,
         method: str = "exact",
         count: int = 192,
+        kind: Kind = SHORT,
     ) -> None:
         self._parts = tuple(parts)
         self._counts = np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.int64)
@@ -123,7 +160,7 @@ class Gate(Asker):
             self._index = index
             self._owners = np.repeat(np.arange(len(self._counts)), self._counts)
         self._best = np.zeros((len(self._counts), len(keys)), np.float32)
-        super().__init__(keys, tempi, count)
+        super().__init__(keys, tempi, count, kind)
 
     def _search(self, step: int) -> None:
         if step == 0:

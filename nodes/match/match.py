@@ -16,6 +16,7 @@ from engine.formats import AudioFormat, EventsFormat
 from engine.memory import release_libraries
 from engine.node import AudioIn, EventsOut, Param
 from nodes.match.features import HOP, RATE
+from nodes.match.gate import KINDS
 from nodes.match.hypotheses import Statement
 from nodes.match.library import writing
 from nodes.match.matcher import KEYS, Matcher
@@ -64,6 +65,12 @@ class Match(DeferredNode):
         help="what gates the scan; none: all is scanned; auto: none up to 20 hours in 12 keys; exact for all "
         "keys but the written one up to 240 hours; exact above",
     )
+    shingles = Param(
+        "short",
+        choices=tuple(KINDS),
+        help="what the gate compares: short: 4 s, kept in the library; network: 20 s through a trained "
+        "network, made when the library is opened",
+    )
     set_list = Param("", help="file with the names of the documents that are expected, in order")
     deadline = Param(80.0, low=10.0, high=90.0, unit="ms", help="time to search 0.1 s of music")
 
@@ -87,7 +94,9 @@ class Match(DeferredNode):
         library = open_store(self.store) if self.store else open_folder(self.library)
         names = read_set_list(self.set_list, library.names()) if self.set_list else []
         release_libraries()
-        return Matcher(library, KEYS if self.transpose == "all" else KEYS[:1], self.index, names)
+        return Matcher(
+            library, KEYS if self.transpose == "all" else KEYS[:1], self.index, names, self.shingles
+        )
 
     def observe(self) -> None:
         block = self.audio

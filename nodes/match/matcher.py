@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.errors import FollowspotError
 from nodes.match import features, landmarks
 from nodes.match.fingerprints import SHORT_SPAN, SPAN, Fingerprints, rival_votes, variants
-from nodes.match.gate import Gate
+from nodes.match.gate import KINDS, SHORT, Gate, Kind, indexed
 from nodes.match.hops import Hops
 from nodes.match.hypotheses import (
     ELSEWHERE,
@@ -65,6 +66,8 @@ class Matcher:
         or "auto": none up to `UNGATED` hours times keys; up to as many hours, exact for all keys but the
         first; exact for all above.
     set_list : names of the documents that are expected, in order (see `priors`).
+    shingles : what the gate compares: "short" (4 s, in the library) or "network" (20 s, made when the library
+        is opened; see `gate.KINDS`).
 
     Attributes
     ----------
@@ -81,13 +84,17 @@ class Matcher:
         keys: tuple[int, ...] = KEYS,
         index: str = "auto",
         set_list: Sequence[str] = (),
+        shingles: str = "short",
     ) -> None:
+        kind = KINDS[shingles]
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self.priors = Priors(library.count, set_list)
         if isinstance(library, Library | Folders):
             self.segments = tuple(library.segments)
-            self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index, set_list)
+            self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index, set_list, kind)
+        elif kind is not SHORT:
+            raise FollowspotError("a store keeps short shingles only: leave `shingles` at short")
         else:
             self.segments = ()
             gate = StoreGate(library, self.documents, keys, TEMPI)
@@ -101,10 +108,15 @@ class Matcher:
         self.reset()
 
     def _over_folder(
-        self, library: Library | Folders, keys: tuple[int, ...], index: str, set_list: Sequence[str]
+        self,
+        library: Library | Folders,
+        keys: tuple[int, ...],
+        index: str,
+        set_list: Sequence[str],
+        kind: Kind,
     ) -> Scan | Pool | Layers:
         """The scan of a library in a folder; `documents` are numbered."""
-        parts, shingles, counts, places = [], [], [], []
+        parts, kept, counts, places = [], [], [], []
         present = {(segment.folder, document.id) for segment, document in library.documents()}
         for s, segment in enumerate(library.segments):
             there = [(segment.folder, document.id) in present for document in segment.documents]
@@ -117,7 +129,7 @@ class Matcher:
             parts.append(Part(segment.chroma, starts, np.array([d.length for d in documents], np.int64)))
             every = np.array([d.shingle_count for d in segment.documents], np.int64)
             counts.append(every[np.array(there, bool)])
-            shingles.append(segment.shingles if all(there) else segment.shingles[np.repeat(there, every)])
+            kept.append(segment.shingles if all(there) else segment.shingles[np.repeat(there, every)])
         hours = library.seconds / 3600
         if index == "none" or (index == "auto" and hours * len(keys) <= UNGATED):
             return Scan(parts, keys)
@@ -129,7 +141,12 @@ class Matcher:
 
         in_one_key = index == "auto" and hours <= UNGATED
         gated = keys[1:] if in_one_key else keys
-        gate = Gate(shingles, counts, gated, TEMPI, "exact" if index == "auto" else index)
+        if kind is not SHORT:
+            of_documents = [indexed(frames_of(n).T, kind) for n in range(len(self.documents))]
+            kept = [np.concatenate([np.zeros((0, kind.dimensions), np.int8), *of_documents])]
+            counts = [np.array([len(own) for own in of_documents], np.int64)]
+        method = "exact" if index == "auto" else index
+        gate = Gate(kept, counts, gated, TEMPI, method, kind=kind)
         expected = {number for number, document in enumerate(self.documents) if document.id in set_list}
         pool = Pool(frames_of, unrelated_spread(parts), gated, gate, expected)
         return Layers(Scan(parts, keys[:1]), pool) if in_one_key else pool

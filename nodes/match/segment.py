@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from engine.errors import FollowspotError
 from nodes.match.features import FRAME_RATE
-from nodes.match.gate import DIMENSIONS, indexed
+from nodes.match.gate import SHORT, indexed
 from nodes.match.landmarks import FRAME_RATE as LANDMARK_RATE
 from nodes.match.references import Reference
 
@@ -76,7 +76,7 @@ class Segment:
     documents : in the order of their frames.
     chroma : (12, frames) int8.
     buckets, rests, places : landmarks by rising hash: range of a bucket, lower 16 bits, frame.
-    shingles : (m, gate.DIMENSIONS) int8, see `gate`.
+    shingles : (m, gate.SHORT.dimensions) int8, see `gate`.
     onsets, pitches : notes of scores and MIDI files, see `Reference`.
     """
 
@@ -103,7 +103,7 @@ class Segment:
             all(getattr(self, name).dtype == kind for name, kind in _ARRAYS.items())
             and self.chroma.shape == (12, sum(d.length for d in self.documents))
             and self.buckets.shape == (_BUCKETS + 1,)
-            and self.shingles.shape == (sum(d.shingle_count for d in self.documents), DIMENSIONS)
+            and self.shingles.shape == (sum(d.shingle_count for d in self.documents), SHORT.dimensions)
             and len(self.rests) == len(self.places) == int(self.buckets[-1])
             and len(self.onsets) == len(self.pitches) == sum(d.note_count for d in self.documents)
         )

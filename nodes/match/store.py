@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import FollowspotError
-from nodes.match.gate import DIMENSIONS, NEIGHBOURS, ROUND, Asker, indexed
+from nodes.match.gate import NEIGHBOURS, ROUND, SHORT, Asker, indexed
 from nodes.match.references import Reference
 from nodes.match.segment import Document
 
@@ -82,7 +82,7 @@ class Store:
 
     def _shingle_schema(self) -> Any:
         pa = self._arrow
-        return pa.schema([("vector", pa.list_(pa.float32(), DIMENSIONS)), ("document", pa.string())])
+        return pa.schema([("vector", pa.list_(pa.float32(), SHORT.dimensions)), ("document", pa.string())])
 
     def names(self) -> list[str]:
         """The names of all documents."""
@@ -162,7 +162,7 @@ class Store:
                 }
             )
         flat = pa.array(np.concatenate(vectors).ravel(), pa.float32())
-        lists = pa.FixedSizeListArray.from_arrays(flat, DIMENSIONS)
+        lists = pa.FixedSizeListArray.from_arrays(flat, SHORT.dimensions)
         try:
             self._shingles.add(pa.table({"vector": lists, "document": owners}, schema=self._shingle_schema()))
             self._documents.add(pa.Table.from_pylist(rows, schema=self._document_schema()))
@@ -218,7 +218,7 @@ class Store:
         return found
 
     def nearest(self, queries: Array, count: int) -> list[list[tuple[str, float]]]:
-        """For each query (q, DIMENSIONS) the documents of the nearest shingles, with squared distances."""
+        """For each query (q, d) the documents of the nearest shingles, with squared distances."""
         found: list[list[tuple[str, float]]] = [[] for _ in queries]
         search = self._shingles.search([query.tolist() for query in queries]).distance_type("l2").limit(count)
         rows = search.nprobes(_PROBES).refine_factor(_REFINE).select(["document", "_distance"]).to_arrow()

@@ -23,7 +23,7 @@ import soxr
 
 from nodes.match import features
 from nodes.match.fingerprints import Fingerprints, variants
-from nodes.match.gate import Gate, indexed
+from nodes.match.gate import KINDS, Gate, indexed
 from nodes.match.landmarks import HOP as LANDMARK_HOP
 from nodes.match.layers import Layers
 from nodes.match.library import Library, writing
@@ -109,9 +109,10 @@ def versions(
     if args.gate == "none":
         search: Scan | Layers = Scan([part], keys)
     else:
-        shingles = [indexed(document) for document in documents]
+        kind = KINDS[args.shingles]
+        shingles = [indexed(document, kind) for document in documents]
         counts = np.array([len(own) for own in shingles])
-        gate = Gate([np.concatenate(shingles)], [counts], keys[1:], TEMPI, args.gate)
+        gate = Gate([np.concatenate(shingles)], [counts], keys[1:], TEMPI, args.gate, kind=kind)
         spread = unrelated_spread([part])
         pool = Pool(lambda n: np.ascontiguousarray(documents[n].T), spread, keys[1:], gate)
         search = Layers(Scan([part], keys[:1]), pool)
@@ -461,6 +462,7 @@ def main() -> None:
     parser.add_argument("--set-list", action="store_true", help="strangers against a set list")
     parser.add_argument("--shifts", type=int, nargs="+", default=[0, 5], help="semitones, for keys")
     parser.add_argument("--gate", default="none", help="of all keys but the first: exact, kdtree, hnsw")
+    parser.add_argument("--shingles", choices=tuple(KINDS), default="short", help="of the gate")
     parser.add_argument("--renders", type=Path, default=CACHE / "renders")
     args = parser.parse_args()
     corpus = Corpus(args.renders, args.hours)
