@@ -44,11 +44,21 @@ fi
 
 [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
 say "installing Python packages into .venv"
-pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check "$@"; }
-if [ "${1:-}" = test ]; then pip install -e '.[test]'; else pip install -e .; fi
-for extra in aubio pyo dmx link index cluster score onnx plot; do
-    pip install -e ".[$extra]" || say "the optional extra $extra cannot be installed here; all else works without it"
-done
+# uv fetches all at once, which pip does not; without it, pip does.
+.venv/bin/python -m pip --quiet --disable-pip-version-check install uv || say "going on without uv"
+install() {
+    UV_LINK_MODE=copy .venv/bin/uv pip install --quiet --python .venv/bin/python -e "$1" ||
+        .venv/bin/python -m pip --quiet --disable-pip-version-check install -e "$1"
+}
+tools=
+[ "${1:-}" = test ] && tools=,test
+if ! install ".[aubio,pyo,dmx,link,index,cluster,score,onnx,plot$tools]"; then
+    say "not all optional extras can be installed together; trying one by one"
+    install ".${tools:+[test]}"
+    for extra in aubio pyo dmx link index cluster score onnx plot; do
+        install ".[$extra]" || say "the optional extra $extra cannot be installed here; all else works without it"
+    done
+fi
 
 say "compiling kernels"
 .venv/bin/followspot warmup

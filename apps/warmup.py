@@ -1,11 +1,13 @@
 """Compile all kernels now, so that the next start is quick.
 
-Loads every node, and runs noise through every preset that comes along.
+Loads every node, and beside that runs noise through every preset that comes along.
 """
 
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from time import perf_counter
 
 from apps.terminal import note
@@ -21,13 +23,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    registry = Registry.discover()
     begun = perf_counter()
-    for name in registry.names():
+    # Spawned: a fork would share what numba has begun.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        presets = beside.submit(compile_presets)
+        load_nodes()
+        presets.result()
+    note(f"ready after {perf_counter() - begun:.0f} s")
+
+
+def load_nodes() -> None:
+    """Most kernels are compiled when their module is imported."""
+    registry = Registry.discover()
+    for name in reversed(registry.names()):  # most presets begin with nodes of the first names
         try:
             registry.load(name)
         except FollowspotError as error:
             note(str(error))
+
+
+def compile_presets() -> None:
+    """The others are compiled by the first samples."""
+    registry = Registry.discover()
     for name in preset_names():
         note(f"compiling {name}")
         try:
@@ -37,4 +54,3 @@ def run(args: argparse.Namespace) -> None:
             continue
         Runner(plan).warm_up()
         plan.release()
-    note(f"ready after {perf_counter() - begun:.0f} s")
