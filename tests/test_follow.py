@@ -10,7 +10,20 @@ import pytest
 from apps.cli import main
 from engine.errors import FollowspotError
 from nodes.follow.bands import COMPRESSION, FLUX_LAG, HOP, LONG, SHORT, Bands, Ear, midi_to_hz
-from nodes.follow.filter_kernels import EVIDENCE, FAST, LEFT, ORIGIN, RIGHT, SLOW, advance, place, read, wait
+from nodes.follow.filter_kernels import (
+    EVIDENCE,
+    FAST,
+    LEFT,
+    ORIGIN,
+    RIGHT,
+    SCALE,
+    SLOW,
+    STOPS,
+    advance,
+    place,
+    read,
+    wait,
+)
 from nodes.follow.made_up import QUARTER, made_up_notes, made_up_score, play
 from nodes.follow.reference import load_reference, note_powers
 from nodes.follow.relocate_kernels import best_cell, search_slice, turn_over
@@ -163,7 +176,7 @@ def mean_and_sd(grid, window):
 
 
 def belief():
-    return np.zeros((4, len(TEMPI), 1200), np.float32), np.zeros(5, np.int64), np.zeros(8)
+    return np.zeros((4, len(TEMPI), 1200), np.float32), np.zeros(6, np.int64), np.zeros(9)
 
 
 def test_the_belief_moves_by_its_tempo_and_keeps_its_mass():
@@ -181,28 +194,30 @@ def test_reading_gives_position_tempo_and_evidence():
     grid, window, state = belief()
     place(grid, window, state, TEMPI, CELL, 3.0, 0.03, 1.0, 1e-3, 1.0)
     total, mean, _ = mean_and_sd(grid, window)
-    assert read(grid, window, state, TEMPI, CELL, HOP / RATE, 0.1, 8.0, 1e-8, np.zeros(1200))
+    column, stops = grid[0].sum(axis=0), np.zeros(1200, np.int64)
+    assert read(grid, window, state, TEMPI, CELL, HOP / RATE, 0.1, 8.0, 1e-8, stops, column)
     assert state[0] == pytest.approx(mean, abs=1e-3) == pytest.approx(3.0, abs=2e-3)
     assert state[1] == pytest.approx(1.0)
     assert state[EVIDENCE] == pytest.approx(np.log(total), abs=1e-4)
-    assert mean_and_sd(grid, window)[0] == pytest.approx(1.0, abs=1e-4)
+    assert state[SCALE] * mean_and_sd(grid, window)[0] == pytest.approx(1.0, abs=1e-4)
 
 
 def test_who_comes_to_an_onset_may_wait_in_front_of_it():
     grid, window, state = belief()
     place(grid, window, state, TEMPI, CELL, 3.0, 0.02, 1.0, 1e-3, 1.0)
-    time, onset = np.array([3.1]), np.array([True])
+    time, onset, stops = np.array([3.1]), np.array([True]), np.zeros(1200, np.int64)
     for _ in range(20):
         advance(grid, window, state, TEMPI, CELL, HOP / RATE, 1e-6, 0.0, 0.0)
-        wait(grid, window, TEMPI, CELL, HOP / RATE, time, onset, 0.4, 0.0, 0.1, 0.0)
+        wait(grid, window, TEMPI, CELL, HOP / RATE, time, onset, 0.4, 0.0, 0.1, 0.0, stops)
     total = grid[0].sum() + grid[2].sum() + grid[3].sum()
     assert (grid[2].sum() + grid[3].sum()) / total == pytest.approx(0.4, abs=0.02)
     assert {int(j) for j in np.flatnonzero((grid[2] + grid[3]).sum(axis=0))} == {
         int(np.ceil(3.1 / CELL)) - 1 - window[ORIGIN]
     }
+    assert list(stops[: window[STOPS]]) == [int(np.ceil(3.1 / CELL)) - 1 - window[ORIGIN]]
     assert grid[3].sum() > 0.5 * grid[2].sum()
     for _ in range(200):
-        wait(grid, window, TEMPI, CELL, HOP / RATE, time, onset, 0.0, 0.1, 0.0, 0.1)
+        wait(grid, window, TEMPI, CELL, HOP / RATE, time, onset, 0.0, 0.1, 0.0, 0.1, stops)
     assert (grid[2].sum() + grid[3].sum()) / total < 1e-3
 
 
@@ -216,7 +231,7 @@ def test_the_coarse_search_is_viterbi_with_jumps():
     textbook = np.zeros(cells)
     for query in queries:
         for start in range(0, cells, 7):
-            search_slice(scores, best, query, coarse, prices, 2.0, 6.0, start, min(start + 7, cells))
+            search_slice(scores, best, query, coarse.T.copy(), prices, 2.0, 6.0, start, min(start + 7, cells))
         turn_over(scores, best)
         new = np.empty(cells)
         for j in range(cells):

@@ -14,11 +14,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# Belief.window, whole numbers: cell index of column 0, then the live rectangle.
-ORIGIN, LEFT, RIGHT, SLOW, FAST = range(5)
+# Belief.window, whole numbers: cell index of column 0, the live rectangle, and how many onsets lie in it.
+ORIGIN, LEFT, RIGHT, SLOW, FAST, STOPS = range(6)
 # Belief.state: the estimate, tempo there, log of the slow mean of the tempo, distance and duration that mean
-# is made of (leaky sums), mass near the estimate, log of the evidence of this frame, share that waits.
-POSITION, TEMPO, SLOW_LOG_TEMPO, DISTANCE, DURATION, MASS, EVIDENCE, WAITING = range(8)
+# is made of (leaky sums), mass near the estimate, log of the evidence of this frame, share that waits, what
+# the belief is to be multiplied by so that it sums to one (done in passing with the next frame).
+POSITION, TEMPO, SLOW_LOG_TEMPO, DISTANCE, DURATION, MASS, EVIDENCE, WAITING, SCALE = range(9)
+#: Columns at either end of the grid that stay free, for the neighbours of the outermost cells.
+MARGIN = 4
+#: Cells the estimate may go from the first third of the grid before the columns are moved along.
+DRIFT = 128
 
 
 @njit(nogil=True, cache=True)
@@ -30,7 +35,7 @@ def place(grid, window, state, tempi, cell, position, width, tempo, spread, sett
     rows, columns = grid.shape[1], grid.shape[2]
     window[ORIGIN] = int(np.round(position / cell)) - columns // 3
     middle = columns // 3
-    radius = min(int(4.0 * width / cell) + 2, middle)
+    radius = min(int(4.0 * width / cell) + 2, middle - MARGIN)
     left, right = middle - radius, middle + radius + 1
     profile = grid[1, 0]
     for j in range(left, right):
@@ -51,32 +56,32 @@ def place(grid, window, state, tempi, cell, position, width, tempo, spread, sett
     state[POSITION], state[TEMPO] = position, tempo
     state[SLOW_LOG_TEMPO] = np.log(tempo)
     state[DISTANCE], state[DURATION] = tempo * settle, settle
-    state[MASS], state[EVIDENCE], state[WAITING] = 0.0, 0.0, 0.0
+    state[MASS], state[EVIDENCE], state[WAITING], state[SCALE] = 0.0, 0.0, 0.0, 1.0
 
 
 @njit(nogil=True, cache=True)
 def recentre(grid, window, state, cell):  # type: ignore[no-untyped-def]
-    """Move the columns along once the estimate has gone 64 cells from the first third."""
-    rows, columns = grid.shape[1], grid.shape[2]
+    """Move the live rectangle along once the estimate has gone DRIFT cells from the first third."""
+    columns = grid.shape[2]
     off = int(np.round(state[POSITION] / cell)) - window[ORIGIN] - columns // 3
-    if abs(off) <= 64:
+    if abs(off) <= DRIFT:
         return
+    left = max(window[LEFT], MARGIN + off)
+    right = min(window[RIGHT], columns - MARGIN + off)
+    if right <= left:
+        left, right = window[LEFT], window[LEFT]
     for layer in (0, 2, 3):
-        belief = grid[layer]
-        for k in range(rows):
+        for k in range(window[SLOW], window[FAST]):
+            row = grid[layer, k]
             if off > 0:
-                for j in range(columns - off):
-                    belief[k, j] = belief[k, j + off]
-                for j in range(max(0, columns - off), columns):
-                    belief[k, j] = 0.0
+                for j in range(left, right):
+                    row[j - off] = row[j]
             else:
-                for j in range(columns - 1, -off - 1, -1):
-                    belief[k, j] = belief[k, j + off]
-                for j in range(min(-off, columns)):
-                    belief[k, j] = 0.0
+                for j in range(right - 1, left - 1, -1):
+                    row[j - off] = row[j]
     window[ORIGIN] += off
-    window[LEFT] = min(max(window[LEFT] - off, 0), columns - 1)
-    window[RIGHT] = max(min(window[RIGHT] - off, columns), window[LEFT] + 1)
+    window[LEFT] = min(max(left - off, MARGIN), columns - MARGIN - 1)
+    window[RIGHT] = max(right - off, window[LEFT] + 1)
 
 
 @njit(nogil=True, cache=True)
@@ -91,24 +96,32 @@ def advance(grid, window, state, tempi, cell, seconds, walk, pull, jitter):  # t
     left, right = window[LEFT], window[RIGHT]
     slow, fast = window[SLOW], window[FAST]
     low, high = max(slow - 1, 0), min(fast + 1, rows)
-    far = min(columns, right + int(np.ceil(tempi[fast - 1] * seconds / cell)) + 2)
+    far = min(columns - MARGIN, right + int(np.ceil(tempi[fast - 1] * seconds / cell)) + 2)
     for k in range(low, high):
+        moved[k, left:far] = 0.0
         if k < slow or k >= fast:
-            for j in range(left, far):
-                moved[k, j] = 0.0
             continue
+        belief[k, left - 3 : left] = 0.0
+        belief[k, right : right + 3] = 0.0
         step = tempi[k] * seconds / cell
         whole = int(np.floor(step))
-        part = np.float32(step - whole)
-        rest = np.float32(1.0) - part
-        for j in range(left, min(far, left + whole + 1)):
-            moved[k, j] = 0.0
-        if left + whole < far:
-            moved[k, left + whole] = rest * belief[k, left]
-        for j in range(left + whole + 1, far):
-            source = belief[k, j - whole] if j - whole < right else np.float32(0.0)
-            behind = belief[k, j - whole - 1] if j - whole - 1 < right else np.float32(0.0)
-            moved[k, j] = rest * source + part * behind
+        part = step - whole
+        # Moving on by a part of a cell and slipping by one, in one go: where a cell's mass comes from.
+        ahead = np.float32(jitter * (1.0 - part))
+        same = np.float32((1.0 - 2.0 * jitter) * (1.0 - part) + jitter * part)
+        behind = np.float32((1.0 - 2.0 * jitter) * part + jitter * (1.0 - part))
+        last = np.float32(jitter * part)
+        begin = max(left + whole - 1, left)
+        stop = min(right + whole + 2, far)
+        count = stop - begin
+        if count <= 0:
+            continue
+        source = belief[k, begin - whole - 2 :]
+        target = moved[k, begin:stop]
+        for j in range(count):
+            target[j] = (
+                last * source[j] + behind * source[j + 1] + same * source[j + 2] + ahead * source[j + 3]
+            )
     centre = (state[SLOW_LOG_TEMPO] - np.log(tempi[0])) / np.log(tempi[1] / tempi[0])
     gain = 0.5 * pull * seconds
     for k in range(low, high):
@@ -123,31 +136,25 @@ def advance(grid, window, state, tempi, cell, seconds, walk, pull, jitter):  # t
         if k == high - 1:
             down = np.float32(0.0)
             stay += np.float32(walk + here)
-        for j in range(left, far):
-            belief[k, j] = stay * moved[k, j] + up * moved[below, j] + down * moved[above, j]
-    side = np.float32(jitter)
-    keep = np.float32(1.0 - 2.0 * jitter)
-    for k in range(low, high):
-        last = np.float32(0.0)
-        for j in range(left, far):
-            now = belief[k, j]
-            after = belief[k, j + 1] if j + 1 < far else np.float32(0.0)
-            belief[k, j] = keep * now + side * (last + after)
-            last = now
-    for k in range(low, high):
+        target = belief[k, left:far]
+        own, slower, faster = moved[k, left:far], moved[below, left:far], moved[above, left:far]
+        for j in range(far - left):
+            target[j] = stay * own[j] + up * slower[j] + down * faster[j]
         fresh = left if k < slow or k >= fast else right
-        for j in range(fresh, far):
-            grid[2, k, j] = 0.0
-            grid[3, k, j] = 0.0
+        grid[2, k, fresh:far] = 0.0
+        grid[3, k, fresh:far] = 0.0
     window[RIGHT], window[SLOW], window[FAST] = far, low, high
 
 
 @njit(nogil=True, cache=True)
-def wait(grid, window, tempi, cell, seconds, time, is_onset, enter, leave, linger, resume):  # type: ignore[no-untyped-def]
+def wait(  # type: ignore[no-untyped-def]
+    grid, window, tempi, cell, seconds, time, is_onset, enter, leave, linger, resume, stops
+):
     """Stop some of what has just come to an onset in front of it, and let some that waits go on.
 
     enter : chance to wait at an onset; leave : chance per frame to play it then; linger : chance per frame of
-    waiting to halt; resume : chance per frame to end that.
+    waiting to halt; resume : chance per frame to end that; stops : the columns where something may wait,
+    filled, as many as window[STOPS] says.
     """
     moving, waiting, halted = grid[0], grid[2], grid[3]
     left, right = window[LEFT], window[RIGHT]
@@ -157,12 +164,16 @@ def wait(grid, window, tempi, cell, seconds, time, is_onset, enter, leave, linge
     go = np.float32(leave)
     begin = np.searchsorted(time, (origin + left) * cell)
     last = np.searchsorted(time, (origin + right) * cell)
+    count = 0
     for e in range(begin, last):
         if not is_onset[e]:
             continue
         a = int(np.ceil(time[e] / cell)) - origin
         if a <= left or a >= right:
             continue
+        if count == 0 or stops[count - 1] < a - 1:
+            stops[count] = a - 1
+            count += 1
         for k in range(slow, fast):
             step = tempi[k] * seconds / cell
             whole = int(np.floor(step))
@@ -181,6 +192,7 @@ def wait(grid, window, tempi, cell, seconds, time, is_onset, enter, leave, linge
             waiting[k, a - 1] += held - gone - slower
             halted[k, a - 1] += slower - late
             moving[k, a] += gone + late
+    window[STOPS] = count
 
 
 @njit(nogil=True, cache=True)
@@ -205,9 +217,11 @@ def weigh(  # type: ignore[no-untyped-def]
     miss,
     pitch_weight,
     pitch_delay,
+    stops,
+    factors,
     column,
 ):
-    """Multiply the belief by the likelihood of what is heard.
+    """Multiply the belief by the likelihood of what is heard, and add it up by columns into `column`.
 
     Onsets: the flux is a template times `response[lag]` (frames since the note) plus an error whose power
     grows with what is heard and expected; the log-likelihood is
@@ -223,38 +237,11 @@ def weigh(  # type: ignore[no-untyped-def]
     heard = 0.0
     for b in range(flux.shape[0]):
         heard += flux[b] * flux[b]
-    length = 0.0
-    for b in range(pitches.shape[0]):
-        length += pitches[b] * pitches[b]
-    length = np.sqrt(length) + 1e-9
     begin = (origin + left) * cell
-    late = state[TEMPO] * pitch_delay
-    first = np.searchsorted(time, begin - late) - 1
-    last = np.searchsorted(time, (origin + right) * cell)
-    j = left
-    for e in range(first, min(last, events - 1) + 1):
-        if e < 0:
-            factor = np.exp(-0.5 * pitch_weight)
-        else:
-            cosine = 0.0
-            for b in range(pitches.shape[0]):
-                cosine += pitches[b] * pitches_of[e, b]
-            factor = np.exp(pitch_weight * (cosine / length - 1.0))
-        stop = right
-        if e + 1 < events:
-            stop = min(max(int(np.ceil((time[e + 1] + late) / cell)) - origin, left), right)
-        while j < stop:
-            column[j] = factor
-            j += 1
-    for k in range(slow, fast):
-        for j in range(left, right):
-            belief[k, j] *= column[j]
-            waiting[k, j] *= column[j]
-            halted[k, j] *= column[j]
     nothing = -sharpness * heard / (floor + 0.5 * tolerance * heard)
     lags = response.shape[0]
-    first = max(np.searchsorted(time, begin - tempi[fast - 1] * seconds * lags), 0)
-    for e in range(first, min(last, events)):
+    last = min(np.searchsorted(time, (origin + right) * cell), events)
+    for e in range(np.searchsorted(time, begin - tempi[fast - 1] * seconds * lags), last):
         if not is_onset[e]:
             continue
         common = 0.0
@@ -272,25 +259,57 @@ def weigh(  # type: ignore[no-untyped-def]
                 b = min(int(np.ceil((time[e] + width * (lag + 1)) / cell)) - origin, right)
                 for j in range(a, b):
                     belief[k, j] *= factor
+    length = 0.0
+    for b in range(pitches.shape[0]):
+        length += pitches[b] * pitches[b]
+    length = np.sqrt(length) + 1e-9
+    late = state[TEMPO] * pitch_delay
+    first = np.searchsorted(time, begin - late) - 1
+    last = np.searchsorted(time, (origin + right) * cell)
+    j = left
+    for e in range(first, min(last, events - 1) + 1):
+        if e < 0:
+            factor = np.exp(-0.5 * pitch_weight)
+        else:
+            cosine = 0.0
+            for b in range(pitches.shape[0]):
+                cosine += pitches[b] * pitches_of[e, b]
+            factor = np.exp(pitch_weight * (cosine / length - 1.0))
+        stop = right
+        if e + 1 < events:
+            stop = min(max(int(np.ceil((time[e + 1] + late) / cell)) - origin, left), right)
+        factors[j:stop] = np.float32(state[SCALE] * factor)
+        j = max(j, stop)
+    factor_of, total = factors[left:right], column[left:right]
+    total[:] = 0.0
+    for k in range(slow, fast):
+        row = belief[k, left:right]
+        for j in range(right - left):
+            row[j] *= factor_of[j]
+            total[j] += row[j]
+    stopped = 0.0
+    for i in range(window[STOPS]):
+        j = stops[i]
+        part = np.float32(0.0)
+        for k in range(slow, fast):
+            waiting[k, j] *= factors[j]
+            halted[k, j] *= factors[j]
+            part += waiting[k, j] + halted[k, j]
+        column[j] += part
+        stopped += part
+    state[WAITING] = stopped
 
 
 @njit(nogil=True, cache=True)
-def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column):  # type: ignore[no-untyped-def]
-    """Normalise, shrink the rectangle, and read position (local mean round the mode), tempo and mass.
+def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, stops, column):  # type: ignore[no-untyped-def]
+    """Shrink the rectangle, and read position (local mean round the mode), tempo and mass.
 
     reach : seconds either side of the mode that are averaged; memory : seconds of the slow tempo mean;
-    prune : mass below which an edge row or column is dropped. False: nothing is left of the belief.
+    prune : mass below which an edge row or column is dropped; column : the belief added up by columns.
+    False: nothing is left of the belief.
     """
-    belief, waiting, halted = grid[0], grid[2], grid[3]
     left, right = window[LEFT], window[RIGHT]
     slow, fast = window[SLOW], window[FAST]
-    stopped = 0.0
-    for j in range(left, right):
-        column[j] = 0.0
-    for k in range(slow, fast):
-        for j in range(left, right):
-            column[j] += belief[k, j] + waiting[k, j] + halted[k, j]
-            stopped += waiting[k, j] + halted[k, j]
     total = 0.0
     for j in range(left, right):
         total += column[j]
@@ -298,6 +317,8 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
         state[EVIDENCE] = -70.0
         return False
     state[EVIDENCE] = np.log(total)
+    state[SCALE] = 1.0 / total
+    state[WAITING] /= total
     radius = max(1, int(reach * state[TEMPO] / cell))
     best = -1.0
     mode = left
@@ -319,13 +340,10 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
     earlier = state[POSITION]
     state[POSITION] = (window[ORIGIN] + moment / mass) * cell
     state[MASS] = mass / total
-    state[WAITING] = stopped / total
-    weight = 1e-300
     moment = 0.0
+    weight = 1e-300
     for k in range(slow, fast):
-        part = 0.0
-        for j in range(low, high):
-            part += belief[k, j] + waiting[k, j] + halted[k, j]
+        part = _mass(grid, stops[: window[STOPS]], k, low, high)
         weight += part
         moment += part * np.log(tempi[k])
     state[TEMPO] = np.exp(moment / weight)
@@ -343,25 +361,21 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, column
         left += 1
     while right > left + 1 and column[right - 1] < least:
         right -= 1
-    while slow < fast - 1:
-        part = 0.0
-        for j in range(left, right):
-            part += belief[slow, j] + waiting[slow, j] + halted[slow, j]
-        if part >= least:
-            break
+    while slow < fast - 1 and _mass(grid, stops[: window[STOPS]], slow, left, right) < least:
         slow += 1
-    while fast > slow + 1:
-        part = 0.0
-        for j in range(left, right):
-            part += belief[fast - 1, j] + waiting[fast - 1, j] + halted[fast - 1, j]
-        if part >= least:
-            break
+    while fast > slow + 1 and _mass(grid, stops[: window[STOPS]], fast - 1, left, right) < least:
         fast -= 1
-    inverse = np.float32(1.0 / total)
-    for k in range(slow, fast):
-        for j in range(left, right):
-            belief[k, j] *= inverse
-            waiting[k, j] *= inverse
-            halted[k, j] *= inverse
     window[LEFT], window[RIGHT], window[SLOW], window[FAST] = left, right, slow, fast
     return True
+
+
+@njit(nogil=True, cache=True)
+def _mass(grid, stops, k, left, right):  # type: ignore[no-untyped-def]
+    """Of row `k` in columns [left, right), waiting or not."""
+    mass = 0.0
+    for j in range(left, right):
+        mass += grid[0, k, j]
+    for i in range(stops.shape[0]):
+        if left <= stops[i] < right:
+            mass += grid[2, k, stops[i]] + grid[3, k, stops[i]]
+    return mass

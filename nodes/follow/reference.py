@@ -44,7 +44,7 @@ class Reference:
     flux : (events, onset bands) expected rise; zero where nothing starts.
     pitches : (events, pitch bands) expected spectrum after it, compressed, unit length.
     flux_power : (events,) squared length of `flux`.
-    coarse : (cells, COARSE_BANDS) unit chroma of low and high notes every COARSE_STEP seconds from time[0].
+    coarse : (COARSE_BANDS, cells) unit chroma of low and high notes every COARSE_STEP seconds from time[0].
     score : the score, None for a recording.
     end : seconds at which the last sound begins to die.
     """
@@ -264,7 +264,7 @@ def _reference(
 ) -> Reference:
     cells = int((times[-1] - times[0]) / COARSE_STEP) + 2
     rows = np.searchsorted(times, times[0] + COARSE_STEP * (np.arange(cells) + 0.5), "right") - 1
-    coarse = np.stack([fold(pitches[row]) for row in rows])
+    coarse = np.stack([fold(pitches[row]) for row in rows], axis=1)
     unit = pitches / np.maximum(np.sqrt((pitches**2).sum(axis=1, keepdims=True)), 1e-9)
     power = (flux**2).sum(axis=1).astype(np.float32)
     return Reference(times, onsets, flux, unit.astype(np.float32), power, coarse, score, end)

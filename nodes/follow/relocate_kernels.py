@@ -28,21 +28,31 @@ def add_folded(pitches, chroma):  # type: ignore[no-untyped-def]
 def search_slice(scores, best, query, coarse, prices, jump, weight, start, stop):  # type: ignore[no-untyped-def]
     """Work off cells [start, stop) of a tick.
 
-    scores : (2, cells) log scores before and after; best : (2,) best score before, best so far after.
+    scores : (2, cells) log scores before and after; best : (2,) best score before, best so far after;
+    coarse : (bands, cells).
     """
-    before, after = scores[0], scores[1]
-    for j in range(start, stop):
-        similarity = np.float32(0.0)
-        for b in range(query.shape[0]):
-            similarity += query[b] * coarse[j, b]
-        top = best[0] - jump
-        for step in range(min(prices.shape[0], j + 1)):
-            value = before[j - step] - prices[step]
-            if value > top:
-                top = value
-        after[j] = top + weight * similarity
-        if after[j] > best[1]:
-            best[1] = after[j]
+    if stop <= start:
+        return
+    before, after = scores[0], scores[1, start:stop]
+    count = stop - start
+    after[:] = np.float32(best[0] - jump)
+    for step in range(prices.shape[0]):
+        price = prices[step]
+        first = max(step - start, 0)
+        if first >= count:
+            break
+        source, target = before[start + first - step :], after[first:]
+        for j in range(count - first):
+            target[j] = max(target[j], source[j] - price)
+    for b in range(query.shape[0]):
+        part = np.float32(weight) * query[b]
+        similar = coarse[b, start:stop]
+        for j in range(count):
+            after[j] += part * similar[j]
+    top = after[0]
+    for j in range(count):
+        top = max(top, after[j])
+    best[1] = max(best[1], top)
 
 
 @njit(nogil=True, cache=True)

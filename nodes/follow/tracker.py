@@ -71,9 +71,11 @@ class Filter:
 
     def __init__(self) -> None:
         self.grid = np.zeros((4, len(TEMPI), COLUMNS), np.float32)
-        self.window = np.zeros(5, np.int64)
-        self.state = np.zeros(8)
-        self._column = np.zeros(COLUMNS)
+        self.window = np.zeros(6, np.int64)
+        self.state = np.zeros(9)
+        self._stops = np.zeros(COLUMNS, np.int64)
+        self._factors = np.zeros(COLUMNS, np.float32)
+        self._column = np.zeros(COLUMNS, np.float32)
 
     def place(self, position: float, width: float, tempo: float, spread: float, settle: float = 4.0) -> None:
         """Start afresh; seconds of the reference, seconds, tempo ratio, spread of its logarithm."""
@@ -81,29 +83,20 @@ class Filter:
 
     def step(self, reference: Reference, seconds: float, flux: Array, pitches: Array, clarity: float) -> bool:
         """One frame; `clarity`: weight of its pitches, 0 to 1. False: the belief has vanished."""
-        grid, window, state, column = self.grid, self.window, self.state, self._column
+        grid, window, state, stops = self.grid, self.window, self.state, self._stops
         time, is_onset = reference.time, reference.is_onset
         recentre(grid, window, state, CELL)
         advance(grid, window, state, TEMPI, CELL, seconds, WALK, PULL, JITTER)
-        wait(
-            grid,
-            window,
-            TEMPI,
-            CELL,
-            seconds,
-            reference.time,
-            reference.is_onset,
-            ENTER,
-            LEAVE,
-            LINGER,
-            RESUME,
-        )
+        wait(grid, window, TEMPI, CELL, seconds, time, is_onset, ENTER, LEAVE, LINGER, RESUME, stops)
         weigh(
             grid, window, state, TEMPI, CELL, seconds,
             time, is_onset, reference.flux, reference.flux_power, reference.pitches, RESPONSE, flux, pitches,
-            SHARPNESS, FLOOR, TOLERANCE, MISS, PITCH_WEIGHT * clarity, PITCH_DELAY, column,
+            SHARPNESS, FLOOR, TOLERANCE, MISS, PITCH_WEIGHT * clarity, PITCH_DELAY,
+            stops, self._factors, self._column,
         )  # fmt: skip
-        return bool(read(grid, window, state, TEMPI, CELL, seconds, REACH, MEMORY, PRUNE, column))
+        return bool(
+            read(grid, window, state, TEMPI, CELL, seconds, REACH, MEMORY, PRUNE, stops, self._column)
+        )
 
 
 class Trial:
@@ -138,7 +131,7 @@ class Tracker:
         self.reference = reference
         self.seconds = HOP / rate
         self._main, self._near, self._far = Filter(), Trial(), Trial()
-        cells = len(reference.coarse)
+        cells = reference.coarse.shape[1]
         self._scores = np.zeros((2, cells), np.float32)
         self._best = np.zeros(2)
         self._heard = np.zeros(COARSE_BANDS, np.float32)
