@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter1d
 
-from nodes.match import features
+from nodes.match import features, landmarks
 from nodes.match.chroma_kernels import FINE, fold, peak_chroma, smooth
 from nodes.match.hops import Hops
 from nodes.match.landmark_kernels import spread
@@ -108,6 +108,17 @@ def _frames(n: int, seed: int = 0):
     return features.as_bytes(frames / np.linalg.norm(frames, axis=1, keepdims=True))
 
 
+def test_peaks_do_not_depend_on_how_many_hops_come_at_once():
+    audio = piece(5, 4.0)[: 160 * landmarks.HOP]
+    found = []
+    for at_once in (1, 8):
+        picker = landmarks.Constellation(at_once)
+        hops = Hops(landmarks.HOP * at_once).push(audio)
+        found.append([(f, steps.tolist()) for hop in hops for f, steps in picker.push(hop)])
+    assert len(found[0]) == 160 and sum(len(steps) for _, steps in found[0]) > 20
+    assert found[0] == found[1]
+
+
 def test_scan_against_its_definition():
     lengths = [BLOCK * 2 + 17, 40, 1]
     frames = np.concatenate([_frames(n, n) for n in lengths])
@@ -117,11 +128,14 @@ def test_scan_against_its_definition():
     score = np.zeros((6, len(frames)), np.int16)
     best = np.zeros((3, 6), np.int16)
     expected = np.zeros((6, len(frames)))
+    prices = np.array([0.0, 0.5, 0.25])
     for u, price in enumerate((-1.0, 0.05, 0.05)):
         law = np.array([2 / 127**2, 0.1, -0.5, 1.5, 0.9, price], np.float32)
         lengths64 = np.array(lengths, np.int64)
         reference = np.ascontiguousarray(frames.T)
-        scan(reference, starts, lengths64, np.ascontiguousarray(queries[u]), steps[u], law, score, best)
+        asked = np.ascontiguousarray(queries[u])
+        taken_off = (prices * SCALE).astype(np.int16)
+        scan(reference, starts, lengths64, asked, steps[u], law, taken_off, score, best)
         before = expected.copy()
         for d, start in enumerate(starts):
             for lane in range(6):
@@ -140,7 +154,8 @@ def test_scan_against_its_definition():
         # Each of the three updates rounds the evidence and what is kept of the past, by a step each.
         assert score / SCALE == pytest.approx(expected, abs=2.5 * (u + 1) / SCALE)
         for d, start in enumerate(starts):
-            assert np.array_equal(best[d], score[:, start : start + lengths[d]].max(axis=1))
+            top = score[:, start : start + lengths[d]].max(axis=1)
+            assert np.array_equal(best[d], np.maximum(0, top - np.tile(taken_off, 2)))
 
 
 def test_unrelated_spread_is_the_deviation_over_all_keys():

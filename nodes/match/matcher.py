@@ -24,7 +24,6 @@ from nodes.match.hypotheses import (
     Hypothesis,
     Judge,
     Statement,
-    evidence_unit,
     scan_confidence,
     vote_confidence,
 )
@@ -315,8 +314,7 @@ class Matcher:
         # The prior in units of evidence says which documents may be better than the first.
         special, other = self.priors.odds(self._heard_at())
         odds = np.array([special.get(document.id, other) for document in self.documents[: len(scores)]])
-        unit = evidence_unit(self.scan.rival(first)) / SCAN_SLOPE
-        weighed = np.where(scores > 0.0, scores + unit * odds, -np.inf)
+        weighed = np.where(scores > 0.0, scores + odds / SCAN_SLOPE, -np.inf)
         peaks = [
             self.scan.peak(int(d)) for d in np.argsort(-weighed, kind="stable")[:LOOKED_AT] if scores[d] > 0.0
         ]

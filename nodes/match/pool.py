@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from nodes.match.gate import Asker
 from nodes.match.scan import Part, Peak, Scan
-from nodes.match.updates import TEMPI, Law, Update, Updates
+from nodes.match.updates import PERFORMANCE, TEMPI, Law, Update, Updates
 
 Array = npt.NDArray[Any]
 
@@ -47,7 +48,9 @@ class Pool:
         self._gate = gate
         self._frames_of = frames_of
         self._spread = spread
-        self._updates = Updates(self.keys, TEMPI, Law(), self._spread)
+        self._updates = Updates(self.keys, TEMPI, PERFORMANCE, self._spread)
+        #: Frames that some scan of the pool goes over, in whatever key.
+        self._frames: WeakValueDictionary[int, Array] = WeakValueDictionary()
         self._expected = {(document, k) for document in expected for k in range(len(self.keys))}
         self.reset()
 
@@ -89,7 +92,7 @@ class Pool:
                 del self._scans[pair]
 
     def _admit(self, document: int, k: int) -> None:
-        scan = self.of_document(document, self.keys[k], Law())
+        scan = self.of_document(document, self.keys[k], PERFORMANCE)
         for by_key in self._past:
             scan.advance(by_key[k])
         self._scans[document, k] = scan
@@ -129,6 +132,8 @@ class Pool:
 
     def of_document(self, document: int, key: int, law: Law) -> Scan:
         """A scan of one document in one key, beginning now."""
-        frames = self._frames_of(document)
+        frames = self._frames.get(document)
+        if frames is None:
+            self._frames[document] = frames = self._frames_of(document)
         alone = Part(frames, np.zeros(1, np.int64), np.array([frames.shape[1]], np.int64))
         return Scan([alone], (key,), law=law, spread=self._spread)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.match.scan_kernels import SCALE, scan
-from nodes.match.updates import TEMPI, Law, Update, Updates
+from nodes.match.updates import PERFORMANCE, TEMPI, Law, Update, Updates
 
 Array = npt.NDArray[Any]
 
@@ -39,7 +39,7 @@ class Peak:
     frame : reference frame, fractional.
     key : semitones by which the music lies above the reference, -5 to 6.
     tempo : speed of the music against the reference of the best lane.
-    score : evidence.
+    score : evidence, less the price of the tempo.
     """
 
     document: int
@@ -57,7 +57,7 @@ class Scan:
     parts : what is searched.
     keys : transpositions to try.
     tempi : speeds to try.
-    law : how evidence adds up.
+    law : how evidence adds up (default: `PERFORMANCE`).
     spread : of unrelated frames (see `unrelated_spread`), if not that of the parts.
     """
 
@@ -78,7 +78,10 @@ class Scan:
         self._bests = [np.zeros((count, lanes), np.int16) for count in counts]
         self._firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self._spread = unrelated_spread(self.parts) if spread is None else spread
-        self._updates = Updates(self.keys, self.tempi, law or Law(), self._spread)
+        law = law or PERFORMANCE
+        self._updates = Updates(self.keys, self.tempi, law, self._spread)
+        prices = np.array(law.tempo_prices or np.zeros(len(self.tempi)))
+        self._prices = np.round(prices * SCALE).astype(np.int16)
         self.reset()
 
     def reset(self) -> None:
@@ -96,7 +99,17 @@ class Scan:
     def advance(self, now: Update) -> None:
         """Take one update of the same keys and tempi."""
         for part, score, best in zip(self.parts, self._scores, self._bests, strict=True):
-            scan(part.frames, part.starts, part.lengths, now.queries, now.steps, now.law, score, best)
+            scan(
+                part.frames,
+                part.starts,
+                part.lengths,
+                now.queries,
+                now.steps,
+                now.law,
+                self._prices,
+                score,
+                best,
+            )
 
     def document_scores(self) -> Array:
         """Highest evidence in every document, over all lanes."""
@@ -135,7 +148,8 @@ class Scan:
             return None
         first = self.keys.index(key) * len(self.tempi)
         window = score[first : first + len(self.tempi), start + low : start + high]
-        lane, place = np.unravel_index(int(window.argmax()), window.shape)
+        priced = window - self._prices[:, None]
+        lane, place = np.unravel_index(int(priced.argmax()), window.shape)
         row = score[first + int(lane), start : start + length]
         return self._peak_at(document, first + int(lane), row, low + int(place))
 
@@ -170,6 +184,7 @@ class Scan:
             if bend < 0.0:
                 shift = float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))
         key, tempo = divmod(lane, len(self.tempi))
+        score = max(0.0, score - float(self._prices[tempo]) / SCALE)
         return Peak(document, place + shift, self.keys[key], float(self.tempi[tempo]), score)
 
 

@@ -63,13 +63,14 @@ def _drift(past, evidence, keep, price, out):  # type: ignore[no-untyped-def]
         nb.int16[:, ::1],
         nb.int64[::1],
         nb.float32[::1],
+        nb.int16[::1],
         nb.int16[:, ::1],
         nb.int16[:, ::1],
     ),
     nogil=True,
     cache=True,
 )
-def scan(reference, starts, lengths, queries, steps, law, score, best):  # type: ignore[no-untyped-def]
+def scan(reference, starts, lengths, queries, steps, law, prices, score, best):  # type: ignore[no-untyped-def]
     """Advance the score of every (key, tempo, reference frame) by one query frame, in place.
 
     score[k * R + r, m] = max(0, keep * predecessor + evidence(<queries[k], reference[:, m]>)), where the
@@ -85,8 +86,9 @@ def scan(reference, starts, lengths, queries, steps, law, score, best):  # type:
     steps : (R,) frames to go back.
     law : slope, offset, least, most, keep, drift price (negative: no drift in this update), in units of
         evidence; most / (1 - keep) must stay below 32768 / SCALE.
+    prices : (R,) what is taken off each tempo before documents are compared, in steps of 1 / SCALE.
     score : (keys * R, frames) state, in steps of 1 / SCALE.
-    best : (documents, keys * R) written: highest score in each document.
+    best : (documents, keys * R) written: highest score in each document less the price, 0 at least.
     """
     keys, tempi = queries.shape[0], len(steps)
     slope = np.int16(min(32767.0, np.rint(law[0] * SCALE * 65536.0)))
@@ -130,5 +132,5 @@ def scan(reference, starts, lengths, queries, steps, law, score, best):  # type:
                         top = _drift(past, evidence, keep, price, row)
                     else:
                         top = _step(past, evidence, keep, row)
-                    best[d, lane] = max(best[d, lane], top)
+                    best[d, lane] = max(best[d, lane], np.int16(top - prices[r]))
             stop = begin
