@@ -147,7 +147,7 @@ def test_a_bad_score_is_one_clear_line(tmp_path, name, text):
 
 
 def test_templates_hold_the_partials_of_their_notes(bands):
-    onset, pitch = note_powers(bands)
+    onset, pitch = note_powers(bands.rate, bands.tuning)
     assert np.argmax(pitch[57]) == 57 - 33
     for partial in (12, 19, 24):  # octave, twelfth, double octave
         band = 57 - 33 + partial

@@ -43,7 +43,7 @@ class Bands:
         semitones = midi_to_hz(np.arange(first, 119) + tuning)
         onset = np.concatenate([single, semitones[semitones < 0.45 * rate]])
         pitch = midi_to_hz(np.arange(33, 109) + tuning)
-        self.rate = rate
+        self.rate, self.tuning = rate, tuning
         self.onset = _triangles(onset, SHORT, rate, 2 ** (1 / 12) - 1)
         self.pitch = _triangles(pitch, LONG, rate, 2 ** (1 / 24) - 1 + 0.01)
         self.short_window = _hann(SHORT)

@@ -7,6 +7,7 @@ rise and which pitches sound afterwards, in the same compressed units as `nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def load_reference(path: str | Path, bands: Bands) -> Reference:
 
 def reference_of_score(score: Score, bands: Bands) -> Reference:
     """Templates made from notes alone: partials that fall with number and frequency, and decay."""
-    onset_of_pitch, pitch_of_pitch = note_powers(bands)
+    onset_of_pitch, pitch_of_pitch = note_powers(bands.rate, bands.tuning)
     level = float(onset_of_pitch[60].sum())
     spans = _events(score)
     count = len(spans)
@@ -101,21 +102,24 @@ def reference_of_score(score: Score, bands: Bands) -> Reference:
     return _reference(times, onsets, flux, pitches, score, float(score.onset.max()))
 
 
-def note_powers(bands: Bands) -> tuple[Array, Array]:
-    """Band powers of one note of each MIDI pitch: (128, onset bands), (128, pitch bands)."""
+@lru_cache(maxsize=4)
+def note_powers(rate: int, tuning: float) -> tuple[Array, Array]:
+    """Band powers of one note of each MIDI pitch: (128, onset bands), (128, pitch bands); see `Bands`."""
+    bands = Bands(rate, tuning)
     ear = Ear(bands)
     onset = np.zeros((128, bands.shape[0]), np.float32)
     pitch = np.zeros((128, bands.shape[1]), np.float32)
-    time = np.arange(LONG) / bands.rate
+    time = np.arange(LONG) / rate
     number = np.arange(1, PARTIALS + 1)
     for key in range(21, 109):
         frequency = midi_to_hz(key) * number
         amplitude = 1.0 / number * 10.0 ** (-0.9 * frequency / 4000.0)
-        amplitude[frequency > 0.45 * bands.rate] = 0.0
+        amplitude[frequency > 0.45 * rate] = 0.0
         # Phases spread by 1.3 h^2 keep the partials from lining up in one instant.
         wave = amplitude @ np.cos(2 * np.pi * frequency[:, None] * time + (1.3 * number**2)[:, None])
         ear.powers(wave.astype(np.float32))
         onset[key], pitch[key] = ear.onset_power, ear.pitch_power
+    onset.flags.writeable = pitch.flags.writeable = False
     return onset, pitch
 
 
