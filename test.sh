@@ -7,5 +7,5 @@ status=0
 .venv/bin/ruff check . || status=1
 .venv/bin/ruff format --check --quiet . || { echo "ruff format: some files are not formatted; run .venv/bin/ruff format ." >&2; status=1; }
 .venv/bin/mypy || status=1
-.venv/bin/python -m pytest -n 2 --dist loadgroup "$@" || status=1
+.venv/bin/python -m pytest -n 2 --dist loadgroup -rR "$@" || status=1
 exit $status
