@@ -1,8 +1,8 @@
 """Play the other parts of a score in time with a soloist.
 
 The soloist is followed through the part that --solo names (a part of its name, or its number); all other
-parts are played as MIDI, to a port live, to a file with --out. Live sound runs until Ctrl-C; a file runs as
-fast as the machine can if only --out is given.
+parts are played as MIDI, to a port live, to a file with --out, or through the sound card with --sound. Live
+sound runs until Ctrl-C; a file runs as fast as the machine can if only --out is given.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from apps.live import is_file
 from apps.score_parts import choose, load_parts, write_midi
 from apps.terminal import note
 from engine.errors import FollowspotError
+from nodes.outputs.fluid_synth import PREFIX, FluidSynth
+
+#: ms that FluidSynth and the sound server take.
+SYNTH_LATENCY = 20.0
 
 _PRESET = """
 preset = 1
@@ -47,14 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the soloist: a sound file, `mic`, or a part of the name of an input device",
     )
     parser.add_argument("--port", metavar="NAME", help="MIDI port to play to (default: one of our own)")
+    parser.add_argument(
+        "--sound",
+        metavar="FONT.sf2",
+        nargs="?",
+        const="",
+        help="play through the sound card with FluidSynth instead; without FONT with the system's sound font",
+    )
     parser.add_argument("--channel", metavar="1..16", type=int, default=1, help="MIDI channel (default: 1)")
     parser.add_argument("--out", metavar="FILE.mid", help="keep what is played as a MIDI file")
     parser.add_argument(
         "--latency",
         metavar="MS",
         type=float,
-        default=0.0,
-        help="what the synthesiser takes; played earlier by",
+        help="what the synthesiser takes; played earlier by (default: 0; with --sound 20)",
     )
     parser.add_argument("--realtime", action="store_true", help="a file at its own pace, to the MIDI port")
     parser.add_argument("--events", metavar="OUT.jsonl", help="every event as a line of JSON; `-` for stdout")
@@ -71,10 +81,20 @@ def run(args: argparse.Namespace) -> None:
         raise FollowspotError(f"--channel {args.channel}: give 1 to 16")
     file = is_file(args.input)
     args.offline = file and not args.realtime
+    if args.sound is not None and (args.port or args.offline):
+        raise FollowspotError(
+            "--sound plays live or with --realtime, and in place of a --port; leave one out"
+        )
     if args.offline and not (args.out or args.events):
         raise FollowspotError("a file: add --out FILE.mid, or --realtime to play to a MIDI port")
     if args.realtime and not file:
         raise FollowspotError("--realtime is for files: give one with --input FILE")
+    port, latency = args.port or "", 0.0
+    if args.sound is not None:
+        port, latency = PREFIX + args.sound, SYNTH_LATENCY
+        FluidSynth(args.sound).close()  # what is missing is said before anything starts
+    if args.latency is not None:
+        latency = args.latency
     solo, others = choose(load_parts(score), args.solo, score)
     note(f"following {solo.name}: {len(solo.notes)} notes; playing {len(others)} notes of the other parts")
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
             f"accompanist.solo={folder}/solo.mid",
             f"accompanist.parts={folder}/parts.mid",
             *([f"file.path={args.out}"] if args.out else []),
-            *([] if args.offline else [f"midi.port={args.port or ''}", f"midi.latency_ms={args.latency}"]),
+            *([] if args.offline else [f"midi.port={port}", f"midi.latency_ms={latency}"]),
         ]
         run_verb.run(args)
 

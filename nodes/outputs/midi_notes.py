@@ -6,6 +6,7 @@ import heapq
 from typing import Any
 
 from engine.sink import Event, Format, Param, Sink
+from nodes.outputs.fluid_synth import FluidSynth, open_port
 from nodes.outputs.mapping import MappingParam
 from nodes.outputs.midi_port import MidiPort
 from nodes.outputs.note_map import notes_of, parse_notes, velocity_of
@@ -20,12 +21,15 @@ class MidiNotes(Sink):
     `length_ms` = 0 a note sounds until an event `note_end` with its pitch; an event `bend` moves the pitch
     wheel (its range is taken to be 2 semitones). Whatever sounds is ended when the sink closes.
 
+    A port "fluidsynth:" plays through the sound card with the system's sound font, "fluidsynth:FONT.sf2" with
+    that one (the extra `sound`).
+
     Errors: a port that is missing or has gone is reported with the list of ports, and tried again.
     """
 
     tick_ms = 5.0
 
-    port = Param("", help="part of the name of the port to play to; empty makes a virtual port")
+    port = Param("", help="part of a port's name; empty: a virtual port; fluidsynth:FONT.sf2: sound")
     name = Param("Followspot", help="name of our own side of the connection")
     channel = Param(10, low=1, high=16, live=True, help="MIDI channel; 10 is drums")
     notes = MappingParam(
@@ -50,7 +54,7 @@ class MidiNotes(Sink):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        self._port: MidiPort | None = None
+        self._port: MidiPort | FluidSynth | None = None
 
     def open(self, wires: dict[str, Format]) -> None:
         self._notes = parse_notes(self.notes)
@@ -58,7 +62,7 @@ class MidiNotes(Sink):
         self._ends: list[tuple[int, tuple[int, int]]] = []
         self._struck: dict[tuple[str, str, int], list[int]] = {}
         self._now = self._checked = 0
-        self._port = MidiPort(self.port, self.name)
+        self._port = open_port(self.port, self.name)
 
     def send_event(self, event: Event, due_ns: int, ntp: int) -> None:
         assert self._port is not None

@@ -1,0 +1,96 @@
+"""`followspot accompany --sound` into PulseAudio: the other part is heard, and what is missing is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from apps.cli import main
+from engine.errors import FollowspotError
+from nodes.follow.made_up import BASS, MELODY, QUARTER, made_up_score, play
+from nodes.outputs.fluid_synth import find_font
+
+RATE = 44100
+BARS = 1
+
+
+@pytest.fixture
+def melody(tmp_path: Path) -> Path:
+    path = tmp_path / "melody.wav"
+    notes = [(0.3 + i * QUARTER, pitch) for i, pitch in enumerate(MELODY[: 4 * BARS])]
+    soundfile.write(path, play(notes, RATE, 0.3 + 4 * BARS * QUARTER), RATE)
+    return path
+
+
+@pytest.mark.live
+def test_the_bass_is_heard(pulse: str, melody: Path, tmp_path: Path) -> None:
+    pytest.importorskip(
+        "fluidsynth", reason="needs FluidSynth: the extra `sound` and Debian's libfluidsynth3"
+    )
+    try:
+        find_font("")
+    except FollowspotError as error:
+        pytest.skip(str(error))
+    raw = tmp_path / "heard.raw"
+    with raw.open("wb") as file:
+        listener = subprocess.Popen(
+            ["parec", "-d", "stage.monitor", "--format=float32le", f"--rate={RATE}", "--channels=1", "--raw"],
+            stdout=file,
+        )
+        try:
+            command = [sys.executable, "-m", "apps.cli", "accompany", str(made_up_score()), "--solo", "1"]
+            done = subprocess.run(
+                [*command, "--input", str(melody), "--realtime", "--sound"],
+                cwd=Path(__file__).parents[2],
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+        finally:
+            listener.terminate()
+            listener.wait(20)
+    assert done.returncode == 0, done.stderr
+    heard = np.frombuffer(raw.read_bytes(), np.float32)
+    assert np.abs(heard).max() > 0.01
+    # In time with the first bass note, most of the power below 300 Hz lies at that note's partials.
+    begin = int(np.flatnonzero(np.abs(heard) > 0.005)[0])
+    spectrum = np.abs(np.fft.rfft(heard[begin : begin + RATE // 2] * np.hanning(RATE // 2))) ** 2
+    frequency = np.fft.rfftfreq(RATE // 2, 1 / RATE)
+    base = 440.0 * 2.0 ** ((BASS[0] - 69) / 12)
+    partial = frequency / base
+    near = np.abs(partial - np.round(partial)) * base < 6.0
+    low = frequency < 600.0
+    assert spectrum[near & low].sum() > 0.8 * spectrum[low].sum()
+
+
+@pytest.mark.parametrize(
+    ("sound", "message"),
+    [
+        (["--sound", "nowhere.sf2"], "sound font nowhere.sf2: there is no such file"),
+        (["--sound", "--port", "Piano"], "leave one out"),
+    ],
+)
+def test_what_is_missing_is_one_line(
+    melody: Path, sound: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "nowhere.sf2" in sound:
+        pytest.importorskip("fluidsynth", reason="needs FluidSynth: the extra `sound`")
+    score = str(made_up_score())
+    assert main(["accompany", score, "--solo", "1", "--input", str(melody), "--realtime", *sound]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error and len(error.splitlines()) == 1
+
+
+def test_without_the_binding_it_says_what_to_install(
+    melody: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)
+    arguments = ["--solo", "1", "--input", str(melody), "--realtime", "--sound"]
+    assert main(["accompany", str(made_up_score()), *arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "pip install 'followspot[sound]'" in error and len(error.splitlines()) == 1
