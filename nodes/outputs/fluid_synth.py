@@ -1,11 +1,13 @@
-"""A synthesiser in place of a MIDI port: FluidSynth with a sound font, through the sound card."""
+"""A synthesiser in place of a MIDI port: the program FluidSynth with a sound font, through the sound card."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Sequence
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from engine.errors import FollowspotError
 from nodes.outputs.midi_port import MidiPort
@@ -13,8 +15,8 @@ from nodes.outputs.midi_port import MidiPort
 PREFIX = "fluidsynth:"
 FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts", "~/.sounds")
 GAIN = 0.6
-#: Tried where the system's usual driver does not open.
-DRIVERS = ("pulseaudio", "jack", "alsa")
+#: Sound systems in the order they are tried; the empty one is the program's own choice.
+DRIVERS = ("pulseaudio", "", "jack")
 #: Frames of a period and periods ahead of the sound card: 12 ms at 44.1 kHz.
 PERIOD, PERIODS = 128, 4
 
@@ -22,63 +24,92 @@ PERIOD, PERIODS = 128, 4
 class FluidSynth:
     """Plays what is sent with a sound font; used like a `MidiPort`.
 
+    The program runs beside us and takes notes line by line on its standard input. Its Python binding was
+    left out: where that is installed, partitura fetches a sound font from the network when it is imported.
+
     Parameters
     ----------
     font : path of a sound font (.sf2, .sf3); "" takes the first that the system has.
 
     Latency: 512 frames (12 ms at 44.1 kHz), and what the sound server adds.
-    Raises FollowspotError if FluidSynth, a sound font or a sound card is missing. Needs the extra `sound`
-    (pyfluidsynth) and the library itself, both LGPL-2.1.
+    Raises FollowspotError if FluidSynth, a sound font or a sound card is missing.
     """
 
     def __init__(self, font: str) -> None:
-        try:
-            self._module: Any = import_module("fluidsynth")
-        except ImportError:
+        program = shutil.which("fluidsynth")
+        if program is None:
             raise FollowspotError(
-                "sound needs FluidSynth: pip install 'followspot[sound]', and the library "
-                "(Debian: libfluidsynth3)"
-            ) from None
-        path = find_font(font)
-        _silence(self._module)
-        self._synth: Any = self._module.Synth(gain=GAIN, samplerate=44100.0)
-        if self._synth.sfload(path, update_midi_preset=1) < 0:
-            self._synth.delete()
-            raise FollowspotError(f"sound font {path}: is none; give a .sf2 or .sf3 file")
-        self._synth.setting("audio.period-size", PERIOD)
-        self._synth.setting("audio.periods", PERIODS)
-        for driver in (self._synth.get_setting("audio.driver"), *DRIVERS):
-            self._synth.setting("audio.driver", driver)
-            self._synth.audio_driver = self._module.new_fluid_audio_driver(
-                self._synth.settings, self._synth.synth
+                "sound needs FluidSynth: install it (Debian: fluidsynth fluid-soundfont-gm)"
             )
-            if self._synth.audio_driver:
+        path = find_font(font)
+        for driver in DRIVERS:
+            process = _start(program, driver, path)
+            if process is not None:
+                self._process = process
                 return
-        self._synth.delete()
-        raise FollowspotError("FluidSynth finds no sound card; start PulseAudio or JACK, or use a MIDI port")
+        raise FollowspotError(
+            f"FluidSynth does not start with {path}: check the font and the sound server (PulseAudio, JACK)"
+        )
 
     def send(self, message: Sequence[int]) -> None:
         """Play the bytes of one MIDI message: a note on, a note off or a bend."""
         kind, channel = message[0] & 0xF0, message[0] & 0x0F
         if kind == 0x90:
-            self._synth.noteon(channel, message[1], message[2])
+            self._say(f"noteon {channel} {message[1]} {message[2]}")
         elif kind == 0x80:
-            self._synth.noteoff(channel, message[1])
+            self._say(f"noteoff {channel} {message[1]}")
         elif kind == 0xE0:
-            self._synth.pitch_bend(channel, message[1] + 128 * message[2] - 8192)
+            self._say(f"pitch_bend {channel} {message[1] + 128 * message[2]}")
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
 
     def check(self) -> None:
-        """Always there."""
+        """OSError if the program has ended."""
+        if self._process.poll() is not None:
+            raise OSError("FluidSynth has ended")
 
     def close(self) -> None:
-        """End what sounds."""
-        self._synth.delete()
+        """End what sounds, and the program."""
+        _end(self._process)
 
 
-def _silence(module: Any) -> None:
-    """Keep FluidSynth from writing to the terminal about drivers that are not there."""
-    for level in range(4):
-        module._fl.fluid_set_log_function(level, None, None)
+def _start(program: str, driver: str, font: str) -> subprocess.Popen[str] | None:
+    """FluidSynth with its font loaded and the sound card open; None where that fails."""
+    process = subprocess.Popen(
+        [
+            *(program, "-q", "-n", "-g", str(GAIN), *(["-a", driver] if driver else [])),
+            *("-o", f"audio.period-size={PERIOD}", "-o", f"audio.periods={PERIODS}", font),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"JACK_NO_START_SERVER": "1"},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(OSError):  # where it has ended already, no line comes
+        process.stdin.write("echo ready\n")
+        process.stdin.flush()
+    for line in process.stdout:
+        if "ready" in line:
+            return process
+    _end(process)
+    return None
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(OSError):
+        process.stdin.close()  # the end of its input ends the program
+    try:
+        process.wait(5.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
 def find_font(font: str) -> str:

@@ -22,7 +22,7 @@ class MidiNotes(Sink):
     wheel (its range is taken to be 2 semitones). Whatever sounds is ended when the sink closes.
 
     A port "fluidsynth:" plays through the sound card with the system's sound font, "fluidsynth:FONT.sf2" with
-    that one (the extra `sound`).
+    that one (needs the program FluidSynth).
 
     Errors: a port that is missing or has gone is reported with the list of ports, and tried again.
     """
