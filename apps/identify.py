@@ -60,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shingles",
         choices=tuple(KINDS),
         default="short",
-        help="what the neighbours are sought by: short: 4 s (the default); network: 20 s through a trained "
-        "network, for big libraries and music that lasts",
+        help="what the neighbours are sought by: short: 4 s (the default); network: also 20 s through a "
+        "trained network, for big libraries and music that lasts",
     )
 
 

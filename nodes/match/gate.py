@@ -58,6 +58,8 @@ KINDS = {"short": SHORT, "network": NETWORK}
 ROUND = 5
 #: Neighbours of each query that an index is asked for.
 NEIGHBOURS = 50
+#: Pairs of document and key that are proposed at a time.
+PROPOSED = 192
 #: Shingles that are compared at a time.
 _BLOCK = 1 << 14
 
@@ -146,7 +148,7 @@ class Gate(Asker):
         keys: Sequence[int],
         tempi: Array,
         method: str = "exact",
-        count: int = 192,
+        count: int = PROPOSED,
         kind: Kind = SHORT,
     ) -> None:
         self._parts = tuple(parts)
@@ -198,6 +200,23 @@ class Gate(Asker):
         top = np.argpartition(-flat, count - 1)[:count]
         top = top[np.lexsort((top, -flat[top]))]
         return [divmod(int(pair), len(self._keys)) for pair in top if flat[pair] > 0.0]
+
+
+class Gates:
+    """Several gates; what they propose is put together, the first one's first."""
+
+    def __init__(self, gates: Sequence[Asker]) -> None:
+        self._gates = tuple(gates)
+
+    def reset(self) -> None:
+        """Forget the music."""
+        for gate in self._gates:
+            gate.reset()
+
+    def push(self, frame: Array) -> list[tuple[int, int]]:
+        """As `Asker.push`."""
+        proposed = [gate.push(frame) for gate in self._gates]
+        return list(dict.fromkeys(pair for pairs in proposed for pair in pairs))
 
 
 def _blocks(parts: Sequence[Array], counts: Sequence[Array]) -> list[tuple[Array, Array, Array]]:

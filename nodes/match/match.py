@@ -68,7 +68,7 @@ class Match(DeferredNode):
     shingles = Param(
         "short",
         choices=tuple(KINDS),
-        help="what the gate compares: short: 4 s, kept in the library; network: 20 s through a trained "
+        help="what the gate compares: short: 4 s, kept in the library; network: also 20 s through a trained "
         "network, made when the library is opened",
     )
     set_list = Param("", help="file with the names of the documents that are expected, in order")

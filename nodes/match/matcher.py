@@ -12,7 +12,7 @@ import numpy.typing as npt
 from engine.errors import FollowspotError
 from nodes.match import features, landmarks
 from nodes.match.fingerprints import SHORT_SPAN, SPAN, Fingerprints, rival_votes, variants
-from nodes.match.gate import KINDS, SHORT, Gate, Kind, indexed
+from nodes.match.gate import KINDS, PROPOSED, SHORT, Gate, Gates, indexed
 from nodes.match.hops import Hops
 from nodes.match.hypotheses import (
     ELSEWHERE,
@@ -65,8 +65,8 @@ class Matcher:
         or "auto": none up to `UNGATED` hours times keys; up to as many hours, exact for all keys but the
         first; exact for all above.
     set_list : names of the documents that are expected, in order (see `priors`).
-    shingles : what the gate compares: "short" (4 s, in the library) or "network" (20 s, made when the library
-        is opened; see `gate.KINDS`).
+    shingles : what the gate compares: "short" (4 s, in the library), or "network" (those and 20 s through the
+        network, made when the library is opened; see `gate.KINDS`).
 
     Attributes
     ----------
@@ -85,14 +85,13 @@ class Matcher:
         set_list: Sequence[str] = (),
         shingles: str = "short",
     ) -> None:
-        kind = KINDS[shingles]
         self.documents: list[Document] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self.priors = Priors(library.count, set_list)
         if isinstance(library, Library | Folders):
             self.segments = tuple(library.segments)
-            self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index, set_list, kind)
-        elif kind is not SHORT:
+            self.scan: Scan | Pool | Layers = self._over_folder(library, keys, index, set_list, shingles)
+        elif KINDS[shingles] is not SHORT:
             raise FollowspotError("a store keeps short shingles only: leave `shingles` at short")
         else:
             self.segments = ()
@@ -112,7 +111,7 @@ class Matcher:
         keys: tuple[int, ...],
         index: str,
         set_list: Sequence[str],
-        kind: Kind,
+        shingles: str,
     ) -> Scan | Pool | Layers:
         """The scan of a library in a folder; `documents` are numbered."""
         parts, kept, counts, places = [], [], [], []
@@ -140,12 +139,14 @@ class Matcher:
 
         in_one_key = index == "auto" and hours <= UNGATED
         gated = keys[1:] if in_one_key else keys
-        if kind is not SHORT:
-            of_documents = [indexed(frames_of(n).T, kind) for n in range(len(self.documents))]
-            kept = [np.concatenate([np.zeros((0, kind.dimensions), np.int8), *of_documents])]
-            counts = [np.array([len(own) for own in of_documents], np.int64)]
         method = "exact" if index == "auto" else index
-        gate = Gate(kept, counts, gated, TEMPI, method, kind=kind)
+        gate: Gate | Gates = Gate(kept, counts, gated, TEMPI, method)
+        kind = KINDS[shingles]
+        if kind is not SHORT:
+            longer = [indexed(frames_of(n).T, kind) for n in range(len(self.documents))]
+            every = np.concatenate([np.zeros((0, kind.dimensions), np.int8), *longer])
+            lengths = np.array([len(own) for own in longer], np.int64)
+            gate = Gates([gate, Gate([every], [lengths], gated, TEMPI, method, PROPOSED // 2, kind)])
         expected = {number for number, document in enumerate(self.documents) if document.id in set_list}
         pool = Pool(frames_of, unrelated_spread(parts), gated, gate, expected)
         return Layers(Scan(parts, keys[:1]), pool) if in_one_key else pool

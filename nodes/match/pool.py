@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
-from nodes.match.gate import Asker
+from nodes.match.gate import Asker, Gates
 from nodes.match.scan import Part, Peak, Scan
 from nodes.match.updates import PERFORMANCE, TEMPI, Law, Update, Updates
 
@@ -40,7 +40,7 @@ class Pool:
         frames_of: Callable[[int], Array],
         spread: Array,
         keys: Sequence[int],
-        gate: Asker,
+        gate: Asker | Gates,
         expected: Collection[int] = (),
     ) -> None:
         self.keys = tuple(keys)

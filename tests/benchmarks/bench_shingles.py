@@ -7,8 +7,9 @@ recall@10 against brute force; graphs are kept, and with `--minutes` built in se
 `libraries` : faiss, usearch and voyager on the same vectors (needs all three).
 `precision` : P@1 and MAP of 20 s of a real pianist (odd pieces of (n)ASAP) among all other performances and
 made-up documents, without tempo changes as in the paper: all dimensions, PCA (fitted on made-up
-ones) and the shipped network, each also with exact re-rank of the top 50. One thread; times are medians of
-single queries.
+ones) and the shipped network, each also with exact re-rank of the top 50.
+`gate` : how soon the gate of `identify` proposes the true document and key, by both kinds of its shingles.
+One thread; times are medians of single queries.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from typing import Any
 import numpy as np
 
 from nodes.match import features
+from nodes.match.gate import KINDS, PROPOSED, Gate, indexed
+from nodes.match.matcher import KEYS
 from nodes.match.neighbours import Exact, Hnsw, KdTree
 from nodes.match.shingle_network import ShingleNetwork
 from nodes.match.shingles import Projection, principal, shingles
+from nodes.match.updates import TEMPI
 from tests.benchmarks.bench_match import cell
-from tests.benchmarks.match_data import CACHE, composed, fillers, performances, pieces
+from tests.benchmarks.match_data import CACHE, composed, fillers, performances, pieces, query_frames
 
 OUT = Path("build/benchmarks/shingles.json")
 Results = dict[str, Any]
@@ -225,7 +229,46 @@ def precision(args: argparse.Namespace) -> Results:
     return results
 
 
-SECTIONS = {"time": times, "libraries": libraries, "precision": precision}
+def gates(args: argparse.Namespace) -> Results:
+    """Where the true document and key are among all that the gate of `identify` could propose."""
+    players = {piece: performances(piece, args.renders) for piece in pieces()}
+    made = fillers(args.hours, [composed(300.0, np.random.default_rng(n)) for n in range(40)])
+    documents = [features.as_bytes(features.reference_frames(p[0].fine)[0]) for p in players.values()] + made
+    noise = np.random.default_rng(9)
+    asked = []
+    for query in range(args.queries):
+        number = 1 + 2 * (query % (len(players) // 2))
+        others = list(players.values())[number][1:]
+        player = others[noise.integers(len(others))]
+        start = int(noise.integers(0, len(player.fine) - 330))
+        asked.append((number, query_frames(player.fine[start : start + 320])))
+    hours = sum(map(len, documents)) / features.FRAME_RATE / 3600
+    print(
+        f"\ngate: {hours:.1f} h, {len(documents)} documents, 12 keys, {args.queries} queries, 5 semitones up"
+    )
+    results: Results = {}
+    for name, kind in KINDS.items():
+        vectors = [indexed(document, kind) for document in documents]
+        gate = Gate([np.concatenate(vectors)], [np.array([len(v) for v in vectors])], KEYS, TEMPI, kind=kind)
+        ranks: dict[int, list[int]] = {seconds: [] for seconds in (6, 10, 15, 20, 30)}
+        for number, frames in asked:
+            gate.reset()
+            for n, frame in enumerate(frames):
+                proposed = gate.push(np.roll(frame, 5))
+                seconds = (2 * n + 6) // 10
+                if seconds in ranks and proposed:
+                    pair = (number, KEYS.index(5))
+                    ranks[seconds].append(proposed.index(pair) if pair in proposed else PROPOSED)
+        listed = "  ".join(
+            f"{s} s: {np.mean(np.array(r) == 0):.2f} / {np.mean(np.array(r) < PROPOSED):.2f}"
+            for s, r in ranks.items()
+        )
+        print(f"  {name:8} first / proposed after {listed}", flush=True)
+        results[name] = ranks
+    return results
+
+
+SECTIONS = {"time": times, "libraries": libraries, "precision": precision, "gate": gates}
 
 
 def main() -> None:
@@ -235,8 +278,10 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     parser.add_argument("--count", type=int, default=1_250_000)
     parser.add_argument("--minutes", type=float, default=600.0, help="for a graph in one run")
-    parser.add_argument("--hours", type=float, default=10.0, help="of made-up documents in precision")
-    parser.add_argument("--queries", type=int, default=200, help="in precision")
+    parser.add_argument(
+        "--hours", type=float, default=10.0, help="of made-up documents in precision and gate"
+    )
+    parser.add_argument("--queries", type=int, default=200, help="in precision and gate")
     parser.add_argument("--renders", type=Path, default=CACHE / "renders")
     parser.add_argument("--dimensions", type=int, nargs="+", default=[240, 30, 12, 6])
     args = parser.parse_args()
