@@ -239,7 +239,13 @@ def test_the_coarse_search_is_viterbi_with_jumps():
             new[j] = max([*steps, textbook.max() - 2.0]) + 6.0 * float(query @ coarse[j])
         textbook = new
     np.testing.assert_allclose(scores[0] - scores[0].max(), textbook - textbook.max(), atol=1e-4)
-    assert best_cell(scores, 0, 0, 0.0)[0] == np.argmax(textbook)
+    top, second = np.argsort(textbook)[[-1, -2]]
+    assert best_cell(scores, np.array([top]), 0, 0, 0.0)[0] == second
+    cell, outside, inside = best_cell(scores, np.array([second]), 0, int(second), 0.01)
+    here = textbook - 0.01 * np.abs(np.arange(cells) - second) - textbook.max()
+    here[second] = -np.inf
+    assert cell == here.argmax() and outside == pytest.approx(here.max(), abs=1e-4)
+    assert inside == pytest.approx(textbook[second] - textbook.max(), abs=1e-4)
 
 
 # The whole

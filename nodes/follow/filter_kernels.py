@@ -42,6 +42,7 @@ def place(grid, window, state, tempi, cell, position, width, tempo, spread, sett
         distance = ((window[ORIGIN] + j) * cell - position) / width
         profile[j] = np.exp(-0.5 * distance * distance)
     slow, fast = rows, 0
+    total = 0.0
     for k in range(rows):
         off = np.log(tempi[k] / tempo) / spread
         if abs(off) > 3.0:
@@ -50,13 +51,14 @@ def place(grid, window, state, tempi, cell, position, width, tempo, spread, sett
         weight = np.float32(np.exp(-0.5 * off * off))
         for j in range(left, right):
             grid[0, k, j] = weight * profile[j]
+            total += grid[0, k, j]
             grid[2, k, j] = 0.0
             grid[3, k, j] = 0.0
     window[LEFT], window[RIGHT], window[SLOW], window[FAST] = left, right, slow, fast
     state[POSITION], state[TEMPO] = position, tempo
     state[SLOW_LOG_TEMPO] = np.log(tempo)
     state[DISTANCE], state[DURATION] = tempo * settle, settle
-    state[MASS], state[EVIDENCE], state[WAITING], state[SCALE] = 0.0, 0.0, 0.0, 1.0
+    state[MASS], state[EVIDENCE], state[WAITING], state[SCALE] = 0.0, 0.0, 0.0, 1.0 / total
 
 
 @njit(nogil=True, cache=True)

@@ -65,21 +65,23 @@ def turn_over(scores, best):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def best_cell(scores, low, high, price):  # type: ignore[no-untyped-def]
-    """Best cell outside [low, high), less `price` per cell of distance, and the best score inside."""
-    cell = -1
-    outside = -1e30
-    inside = -1e30
-    for j in range(scores.shape[1]):
-        value = scores[0, j]
-        if low <= j < high:
-            inside = max(inside, value)
-        else:
-            value -= price * min(abs(j - low), 300)
-            if value > outside:
-                outside = value
-                cell = j
-    return cell, outside, inside
+def best_cell(scores, taken, neighbours, anchor, price):  # type: ignore[no-untyped-def]
+    """The best cell away from those taken, its score, and the best score round the first of them.
+
+    taken : cells within `neighbours` of which nothing is looked for; price : off the score per cell of
+    distance from `anchor`, up to 300 cells. Uses scores[1] as scratch.
+    """
+    now, left = scores[0], scores[1]
+    cells = now.shape[0]
+    for j in range(cells):
+        left[j] = now[j] - np.float32(price) * np.float32(min(abs(j - anchor), 300))
+    for k in range(taken.shape[0]):
+        left[max(0, taken[k] - neighbours) : max(0, taken[k] + neighbours + 1)] = np.float32(-1e30)
+    inside = np.float32(-1e30)
+    for j in range(max(0, taken[0] - neighbours), min(cells, taken[0] + neighbours + 1)):
+        inside = max(inside, now[j])
+    cell = np.argmax(left)
+    return cell, left[cell], inside
 
 
 @njit(nogil=True, cache=True)

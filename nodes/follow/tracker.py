@@ -1,7 +1,7 @@
 """The follower without the engine: what the ear hears in, position and tempo out, one frame at a time.
 
-One filter follows; a coarse search watches the whole reference; where it finds a better place, a second
-filter is started there and takes over once it has explained the sound since better than the first.
+One filter follows; a coarse search watches the whole reference; where it finds better places, other filters
+are started there, and one takes over once it has explained the sound since better than the first.
 """
 
 from __future__ import annotations
@@ -51,17 +51,26 @@ JUMP, COSINE_WEIGHT, STIFFNESS = 4.0, 6.0, 1.0
 TRIAL_SECONDS, LEAST_TRIAL = 2.5, 0.7
 #: Mean log-evidence per frame of about the last second below which somewhere near by is tried; how widely
 #: (seconds of the performance), and by how many nats it must be better.
-DOUBT, NEAR_WIDTH, NEAR_ADVANTAGE = -0.22, 1.0, 12.0
+DOUBT, NEAR_WIDTH, NEAR_ADVANTAGE = -0.22, 1.0, 4.0
 #: Nats of evidence by which another place must explain the same sound better, times the root of the seconds
 #: tried.
-ADVANTAGE = 16.0
+ADVANTAGE = 13.0
+#: The same for UNSURE_SECONDS after a jump: passages repeat, and the first of two that sound alike may have
+#: been the wrong one.
+UNSURE_ADVANTAGE, UNSURE_SECONDS = 4.0, 15.0
+REST = 0.5  # s after a jump without a trial elsewhere
+FARS = 2  # distant places on trial at once
+BANS = 2  # places left alone at once
+#: By how much a trial must be better for a second of distance: of places that sound alike the nearest.
+NATS_A_SECOND = 0.1
+NEIGHBOURS = 12  # cells of the coarse search within which two places are one
 #: Mean log-evidence per frame below which nothing explains the sound: in 25 s of seven pieces the right one
 #: kept above -0.22, a wrong one below -0.23 for 95 % of the time.
 LOST, FOUND = -0.27, -0.2
 QUALITY_SECONDS = 5.0
 FAINT = 3e-4  # power relative to the level below which pitch says little
-DISTANCE_PRICE = 0.01  # score per second of distance from here, to choose the nearest of equal places
-HOPELESS = 2.0  # a trial with less than this lead after PATIENCE seconds makes room for the next
+DISTANCE_PRICE = 0.03  # score per second of distance from here, to choose the nearest of equal places
+HOPELESS = -1.0  # a trial with less than this lead after PATIENCE seconds makes room for the next
 PATIENCE = 0.9
 BAN_SECONDS = 2.5  # a place that lost its trial is left alone for so long
 
@@ -107,6 +116,7 @@ class Trial:
         self.running = False
         self.time = 0.0
         self.lead = 0.0
+        self.offset = 0  # cells of the coarse search from the filter in charge when it started
 
     def start(self, position: float, width: float, tempo: float) -> None:
         """From `position` (seconds of the reference) give or take `width`, at about `tempo`."""
@@ -121,7 +131,7 @@ class Trial:
         self.time += seconds
         if heard[2] > 0.3:
             self.lead += self.filter.state[EVIDENCE] - main
-        self.running = alive and self.time < TRIAL_SECONDS and self.lead > -15.0
+        self.running = alive and self.time < TRIAL_SECONDS and self.lead > -20.0
 
 
 class Tracker:
@@ -130,15 +140,18 @@ class Tracker:
     def __init__(self, reference: Reference, rate: int) -> None:
         self.reference = reference
         self.seconds = HOP / rate
-        self._main, self._near, self._far = Filter(), Trial(), Trial()
+        self._main, self._near = Filter(), Trial()
+        self._far = [Trial() for _ in range(FARS)]
+        self._trials = [self._near, *self._far]
         cells = reference.coarse.shape[1]
         self._scores = np.zeros((2, cells), np.float32)
         self._best = np.zeros(2)
         self._heard = np.zeros(COARSE_BANDS, np.float32)
         self._query = np.zeros(COARSE_BANDS, np.float32)
         self._prices = np.zeros(STEPS, np.float32)
-        self._banned = np.zeros(2)
-        self._ban_left = np.zeros(2)
+        self._banned = np.zeros(BANS, np.int64)
+        self._ban_left = np.zeros(BANS)
+        self._taken = np.zeros(1 + FARS + BANS, np.int64)
         self._slice = -(-cells // TICK)
         self.reset()
 
@@ -150,13 +163,14 @@ class Tracker:
         self.confidence = 0.0
         self.quality = 0.0
         self.jumps = 0
-        self._near.running = self._far.running = False
+        self._stop_trials()
         self._frame = 0
         self._silent = 0.0
         self._recent = 0.0
         self._rest = 0.0
-        self._offset = 0.0
-        self._banned[:] = 0.0
+        self._unsure = 0.0
+        self._anchor = self.position
+        self._banned[:] = 0
         self._ban_left[:] = 0.0
         self._scores[...] = 0.0
         # The performance most likely begins at the beginning.
@@ -187,39 +201,71 @@ class Tracker:
         return float(np.exp(self._main.state[SLOW_LOG_TEMPO]))
 
     def _follow(self, flux: Array, pitches: Array, clarity: float) -> None:
-        main, near, far = self._main, self._near, self._far
+        main, near = self._main, self._near
         alive = main.step(self.reference, self.seconds, flux, pitches, clarity)
         if not alive:
             main.place(float(main.state[POSITION]), 0.5, self.slow_tempo, 0.5)
         evidence = float(main.state[EVIDENCE])
         heard = (flux, pitches, clarity)
-        if near.running:
-            near.step(self.reference, self.seconds, heard, evidence)
-            if near.running and near.time > LEAST_TRIAL and near.lead > NEAR_ADVANTAGE:
-                self._take_over(near)
-        if far.running:
-            far.step(self.reference, self.seconds, heard, evidence)
-            hopeless = far.time > PATIENCE and far.lead < HOPELESS
-            beaten = near.running and near.lead > far.lead
-            if far.time > LEAST_TRIAL and far.lead > ADVANTAGE * far.time**0.5 and not beaten:
-                self._take_over(far)
-                self.jumps += 1
-            elif not far.running or hopeless:
+        self._unsure = max(0.0, self._unsure - self.seconds)
+        for trial in self._trials:
+            if trial.running:
+                trial.step(self.reference, self.seconds, heard, evidence)
+        for far in self._far:
+            if far.time > PATIENCE and far.lead < HOPELESS:
                 far.running = False
-                self._banned[:] = self._banned[1], self._offset
-                self._ban_left[:] = self._ban_left[1], BAN_SECONDS
+            if far.time > 0.0 and not far.running:
+                self._ban(far)
+        best = max(self._trials, key=self._promise)
+        if best.running and best.time > LEAST_TRIAL:
+            if best is near:
+                if near.lead > NEAR_ADVANTAGE:
+                    self._take_over(near)
+            elif best.lead > (ADVANTAGE if self._unsure == 0.0 else UNSURE_ADVANTAGE) * best.time**0.5:
+                self._jump(best)
         state = self._main.state
         self.position, self.tempo = float(state[POSITION]), float(state[TEMPO])
         self.quality += (state[EVIDENCE] - self.quality) * self.seconds / QUALITY_SECONDS
         self._recent += (state[EVIDENCE] - self._recent) * self.seconds
 
+    def _promise(self, trial: Trial) -> float:
+        """Lead of a trial, less the price of its distance from where the performer surely was."""
+        if not trial.running:
+            return -np.inf
+        anchor = self._anchor if self._unsure > 0.0 else self.position
+        away = abs(float(trial.filter.state[POSITION]) - anchor)
+        return trial.lead - NATS_A_SECOND * min(away, 60.0)
+
     def _take_over(self, trial: Trial) -> None:
-        """What was on trial is in charge from now on."""
+        """What was on trial is in charge from now on; the others are measured against it."""
         self._main, trial.filter = trial.filter, self._main
-        self._near.running = self._far.running = False
-        self._rest = 1.0
         self._recent = 0.0
+        trial.running = False
+        lead = trial.lead
+        for other in self._trials:
+            other.lead -= lead
+
+    def _jump(self, far: Trial) -> None:
+        """A distant place takes over; where it sounds the same elsewhere, that may yet turn out better."""
+        if self._unsure == 0.0:
+            self._anchor = self.position
+        self._unsure = UNSURE_SECONDS
+        self._take_over(far)
+        self._stop_trials()
+        self._rest = REST
         self._ban_left[:] = 0.0
+        self.jumps += 1
+
+    def _stop_trials(self) -> None:
+        """Nothing is on trial."""
+        for trial in self._trials:
+            trial.running, trial.time, trial.lead = False, 0.0, 0.0
+
+    def _ban(self, far: Trial) -> None:
+        """A place that has lost its trial."""
+        far.time = 0.0
+        oldest = int(self._ban_left.argmin())
+        self._banned[oldest], self._ban_left[oldest] = far.offset, BAN_SECONDS
 
     def _search(self, pitches: Array) -> None:
         """A slice of the coarse search; at the end of a tick, perhaps a trial elsewhere."""
@@ -249,18 +295,29 @@ class Tracker:
         position = float(self._main.state[POSITION])
         if not self._near.running and self._recent < DOUBT:
             self._near.start(position, NEAR_WIDTH * tempo, tempo)
-        if self._far.running:
+        far = next((far for far in self._far if not far.running), None)
+        if far is None:
             return
-        here = (position - self.reference.time[0]) / COARSE_STEP
+        here = self._cell(position)
+        self._taken[0] = here
+        for k, trial in enumerate(self._far):
+            self._taken[1 + k] = self._cell(float(trial.filter.state[POSITION])) if trial.running else here
+        for k in range(BANS):
+            self._taken[1 + FARS + k] = here + self._banned[k] if self._ban_left[k] > 0.0 else here
+        anchor = self._cell(self._anchor) if self._unsure > 0.0 else here
         cell, outside, inside = best_cell(
-            self._scores, int(here) - 12, int(here) + 13, DISTANCE_PRICE * COARSE_STEP
+            self._scores, self._taken, NEIGHBOURS, anchor, DISTANCE_PRICE * COARSE_STEP
         )
-        if cell >= 0 and outside > inside and not self._is_banned(cell - here):
+        if outside > inside:
             # The search looks back over a tick that ended a tick ago.
             ahead = 1.5 * TICK * self.seconds * tempo
             where = self.reference.time[0] + (cell + 0.5) * COARSE_STEP + ahead
-            self._far.start(float(where), 0.25, tempo)
-            self._offset = cell - here
+            far.start(float(where), 0.25, tempo)
+            far.offset = cell - here
+
+    def _cell(self, position: float) -> int:
+        """Cell of the coarse search at `position`, seconds of the reference."""
+        return int((position - self.reference.time[0]) / COARSE_STEP)
 
     def pass_over(self, seconds: float) -> None:
         """Samples were lost: the performer is taken to have gone on at the same tempo, less surely."""
@@ -268,11 +325,7 @@ class Tracker:
             self.position += self.tempo * seconds
             tempo = max(self.tempo, float(TEMPI[0]))
             self._main.place(self.position, 0.05 + 0.1 * seconds, tempo, 0.2)
-            self._near.running = self._far.running = False
-
-    def _is_banned(self, offset: float) -> bool:
-        """Whether the place so many cells from here has just lost a trial."""
-        return any(self._ban_left[k] > 0.0 and abs(offset - self._banned[k]) < 12.0 for k in range(2))
+            self._stop_trials()
 
     def _judge(self) -> None:
         trust = min(max((self.quality - 2.0 * LOST) / (-2.0 * LOST), 0.0), 1.0)
