@@ -26,18 +26,24 @@ def follow_level(power, state, frames):
 
 
 @nb.njit(
-    "void(float32[::1], float32[::1], float32[::1], float32[::1], float32, float32[::1], float32[::1])",
+    "void(float32[::1], float32[::1], float32[::1], float32[::1], float32[::1], float32, float32, "
+    "float32[::1], float32[::1], float32[::1])",
     nogil=True,
     cache=True,
 )
-def bin_evidence(power, harmonic, percussive, background, level, out_percussive, out_repeats):
-    """Log ratios of each bin, see `Evidence`."""
+def bin_evidence(
+    power, harmonic, percussive, background, usual, pace, level, out_percussive, out_repeats, out_fresh
+):
+    """Log ratios of each bin, see `Evidence`; `usual` (bins,) then moves by `pace` towards the power."""
     faint = FAINT * level
     for k in range(len(power)):
         ratio = np.log((percussive[k] + faint) / (harmonic[k] + faint))
         out_percussive[k] = min(max(ratio, -LIMIT), LIMIT)
         ratio = np.log((background[k] * background[k] + faint) / (power[k] + faint))
         out_repeats[k] = min(max(ratio, -LIMIT), np.float32(2.0))
+        ratio = np.log((power[k] + faint) / (usual[k] + faint))
+        out_fresh[k] = min(max(ratio, -LIMIT), LIMIT)
+        usual[k] += pace * (power[k] - usual[k])
 
 
 @nb.njit(

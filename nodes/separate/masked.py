@@ -56,7 +56,7 @@ class MaskedNode(HopNode):
         self._look_ahead = look_ahead
         # A block must wait for the last frame that touches it; frames end on a grid of gcd(hop, quantum).
         self._delay = window - gcd(hop, self.quantum) + look_ahead * hop
-        self._spectra = np.zeros((look_ahead + 1, channels, self._fft.bins), np.complex64)
+        self._spectra = [np.zeros((channels, self._fft.bins), np.complex64) for _ in range(look_ahead + 1)]
         self._share = 1.0 / channels
         self._power = np.zeros(self._fft.bins, np.float32)
         self._magnitude = np.zeros(self._fft.bins, np.float32)
@@ -72,7 +72,8 @@ class MaskedNode(HopNode):
 
     def reset(self) -> None:
         super().reset()
-        self._spectra[:] = 0.0
+        for spectrum in self._spectra:
+            spectrum[:] = 0.0
         self._lines[:] = 0.0
         self._late[:] = 0.0
 

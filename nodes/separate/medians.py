@@ -31,14 +31,15 @@ class Medians:
         self._ordered = np.zeros((bins, frames), np.float32)
         self._window = np.zeros(_odd(SPAN * window / rate), np.float32)
         self._harmonic = np.zeros(bins, np.float32)
-        self._percussive = np.zeros((look_ahead + 1, bins), np.float32)
+        self._percussive = [np.zeros(bins, np.float32) for _ in range(look_ahead + 1)]
         self._count = 0
 
     def reset(self) -> None:
         """As before the first frame: silence."""
         self._past[:] = 0.0
         self._ordered[:] = 0.0
-        self._percussive[:] = 0.0
+        for row in self._percussive:
+            row[:] = 0.0
         self._count = 0
 
     def step(self, power: Array) -> tuple[Array, Array]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.node import AudioFormat, AudioOut, Param
-from nodes.separate.bands import spreading
-from nodes.separate.evidence import Evidence
-from nodes.separate.fusion_kernels import answer_masks
-from nodes.separate.gains import BandGains, gain_weights
+from nodes.separate.expectation import Expectation
 from nodes.separate.masked import MODES, MaskedNode, framing_of
 from nodes.separate.melody import Melody
 
@@ -16,12 +13,13 @@ from nodes.separate.melody import Melody
 class Separate(MaskedNode):
     """Drums, vocals, bass and rest of a mix, live, by soft masks; the four add up to the delayed input.
 
-    Each bin is judged by how percussive it is (medians in time and frequency) and how it repeats (online
-    REPET-SIM over the last 10 s, settled after about 5 s); learnt gains say for each of 64 bands which stem
-    to expect there and how much the two judgements count for it, depending on how percussive and repeating
-    the band is as a whole. They were learnt from music that the project composed, played and sang itself
-    (`nodes/separate/gains.md`). Then the melody is followed in what is taken for voice, and the voice's mask
-    leans to its harmonics (`nodes.separate.melody`). All channels get the same masks.
+    Each bin is judged by how percussive it is (medians in time and frequency), how it repeats (online
+    REPET-SIM over the last 10 s, settled after about 5 s) and how fresh it is (against the last half second);
+    a small recurrent network that hears 64 bands says for each which stem to expect there and how much the
+    three judgements count for it. It was learnt from music that the project composed or had accompanied,
+    played and sang itself (`nodes/separate/gains.md`). Then the melody is followed in what is taken for
+    voice, and the voice's mask leans to its harmonics (`nodes.separate.melody`). All channels get the same
+    masks.
 
     Latency: window - gcd(hop, quantum) samples + look-ahead, as the outputs' format declares: with quanta of
     one hop at 44.1 kHz 11.6 ms (stage), 34.8 ms (studio) or 81.3 ms (quality), and the quantum itself on
@@ -43,24 +41,18 @@ class Separate(MaskedNode):
     def prepare(self, audio: AudioFormat) -> dict[str, AudioFormat]:
         window, hop, look_ahead = framing_of(self.mode, audio.rate)
         formats = self.cutting(audio, window, hop, look_ahead)
-        self._evidence = Evidence(window, hop, audio.rate, look_ahead)
-        self._gains = BandGains(gain_weights(self.mode), audio.rate / hop)
-        self._between = spreading(window, audio.rate)
+        self._expectation = Expectation(self.mode, audio.rate)
         self._melody = Melody(window, audio.rate, tuple(self.outputs).index("vocals"))
         return formats
 
     def reset(self) -> None:
         super().reset()
-        self._evidence.reset()
-        self._gains.reset()
+        self._expectation.reset()
         self._melody.reset()
 
     def mask(self, power: np.ndarray, masks: np.ndarray) -> None:
-        evidence = self._evidence
-        evidence.step(power)
-        answers = self._gains.step(evidence.bands)
-        answer_masks(answers, *self._between, evidence.percussive, evidence.repeats, masks)
-        self._melody.step(evidence.magnitude, masks)
+        self._expectation.step(power, masks)
+        self._melody.step(self._expectation.magnitude, masks)
 
     @classmethod
     def test_params(cls) -> list[dict[str, object]]:

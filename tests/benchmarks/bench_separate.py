@@ -65,6 +65,20 @@ def librosa_hpss(size: int, hop: int, kernel: int) -> System:
     return run
 
 
+def librosa_voice(mix: np.ndarray) -> Answer:
+    """The vocal separation of librosa's gallery, REPET-SIM offline (margin 10, power 2)."""
+    import librosa
+
+    spectrum = librosa.stft(mix)
+    size = np.abs(spectrum)
+    width = int(librosa.time_to_frames(2, sr=RATE))
+    again = librosa.decompose.nn_filter(size, aggregate=np.median, metric="cosine", width=width)
+    again = np.minimum(size, again)
+    mask = librosa.util.softmask(size - again, 10 * again, power=2)
+    vocals = librosa.istft(mask * spectrum, length=len(mix))
+    return {"vocals": vocals, "no vocals": mix - vocals}, {"latency_ms": float("inf")}
+
+
 def evaluate(system: System, name: str, as_mixed: bool) -> dict[str, dict[str, float]]:
     """Measures by stem of one song, and the cost."""
     stems = song(name, level=not as_mixed)
@@ -158,6 +172,7 @@ def main() -> None:
     if options.peers:
         systems["librosa 2048/512, 31 (offline)"] = librosa_hpss(2048, 512, 31)
         systems["Fitzgerald 4096/1024, 17 (offline)"] = librosa_hpss(4096, 1024, 17)
+        systems["librosa, REPET-SIM of the gallery (offline)"] = librosa_voice
     results = {}
     for title, system in systems.items():
         results[title] = {name: evaluate(system, name, options.as_mixed) for name in song_names()}

@@ -1,11 +1,13 @@
-"""Give composed songs a singer, for the band gains to learn from:
+"""Songs with a singer, stem by stem, for the separation's network to learn from:
 
-    python -m tests.benchmarks.band SONGS --songs 70
-    python -m tests.benchmarks.make_separation_songs SONGS FOLDER
+    python -m tests.benchmarks.make_separation_songs FOLDER --songs 80
 
-A synthetic singer (`singing`) sings most of the leads, some doubled or in thirds, or talks quickly; the other
-leads stay instruments and belong to the rest. Each song is one .npy: int16, (4, samples) at 44.1 kHz, drums,
-vocals, bass, rest, each stem at a peak of 0.9. What is there is kept.
+Two thirds are in styles of MMA (`band/accompaniment.py`, needs the program mma), one third are composed by
+`band`; sound fonts play them, the drums of half of them on kits drawn by chance (`drum_kits`). A synthetic
+singer (`singing`) sings most of the leads, some doubled or in thirds, or talks quickly; the other leads stay
+instruments and belong to the rest. Each song is one .npy: int16, (4, samples) at 44.1 kHz, drums, vocals,
+bass, rest, each stem at a peak of 0.9. What is there is kept. With --apart the songs are in the styles of MMA
+that are never trained on.
 """
 
 from __future__ import annotations
@@ -14,8 +16,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from tests.benchmarks.band.accompaniment import accompany, choose
+from tests.benchmarks.band.bank import RATE
+from tests.benchmarks.band.render import render
+from tests.benchmarks.band.score import Song
+from tests.benchmarks.band.styles import STYLES, compose
+from tests.benchmarks.drum_kits import Kit
 from tests.benchmarks.singing import Notes, sing
 
 STEMS = ("drums", "vocals", "bass", "rest")
@@ -74,43 +81,56 @@ def voices(notes: Notes, samples: int, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def song_stems(folder: Path, seed: int) -> np.ndarray:
-    """(4, samples) float32 of one song of `tests.benchmarks.band`."""
+def composed_song(seed: int, apart: bool, rng: np.random.Generator) -> Song:
+    """A song of MMA's or of our own band; only MMA's have styles that are kept apart."""
+    if apart or rng.random() < 2 / 3:
+        return accompany(choose(rng, apart), seed)
+    names = list(STYLES)
+    chance = np.array([STYLES[name].weight for name in names])
+    return compose(str(rng.choice(names, p=chance / chance.sum())), seed)
+
+
+def song_stems(seed: int, apart: bool) -> np.ndarray:
+    """(4, samples) float32 of one song."""
     rng = np.random.default_rng([41, seed])
-    waves = {path.stem: soundfile.read(path, dtype="float32")[0] for path in folder.glob("*.flac")}
-    players: dict[str, list[tuple[float, float, int, int]]] = {}
-    for line in (folder / "notes.txt").read_text().splitlines():
-        stem, onset, length, pitch, velocity = line.split("\t")
-        players.setdefault(stem, []).append((float(onset), float(length), int(pitch), int(velocity)))
+    song = composed_song(seed, apart, rng)
+    waves = render(song)
     samples = len(next(iter(waves.values())))
+    players: dict[str, list[tuple[float, float, int, int]]] = {}
+    struck: list[tuple[float, float, int, int]] = []
+    for player in song.players:
+        (struck if player.drums else players.setdefault(player.stem, [])).extend(song.timed_notes(player))
     silent = np.zeros(samples, np.float32)
-    lead, other = waves.get("vocals", silent), waves.get("other", silent)
+    drums, lead, other = (waves.get(stem, silent) for stem in ("drums", "vocals", "other"))
+    if struck and rng.random() < 0.5:
+        drums = Kit(rng).play(sorted(struck), samples)[0]
     kind = rng.random()
     vocals = silent
     if kind < 0.85:
-        notes = talk(samples / 44100, rng) if kind < 0.1 else melody(players, rng)
+        notes = talk(samples / RATE, rng) if kind < 0.1 else melody(players, rng)
         vocals = voices(notes, samples, rng)
     if kind > 0.7 and lead.any():
         power = np.sqrt(np.mean(other**2) / max(np.mean(lead**2), 1e-12)) if other.any() else 1.0
         other = other + lead * power * rng.uniform(0.4, 1.5)
-    return np.stack([waves.get("drums", silent), vocals, waves.get("bass", silent), other])
+    return np.stack([drums, vocals, waves.get("bass", silent), other])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("songs", type=Path, nargs="+", help="folders of `tests.benchmarks.band`")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=1, help="of the singers")
+    parser.add_argument("--songs", type=int, default=80)
+    parser.add_argument("--first", type=int, default=0, help="number of the first song")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--apart", action="store_true", help="in styles that are never trained on")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    songs = sorted(path.parent for folder in options.songs for path in folder.glob("*/notes.txt"))
-    for index, song in enumerate(songs):
+    for index in range(options.first, options.first + options.songs):
         path = options.folder / f"{index:04d}.npy"
         if path.exists():
             continue
-        stems = song_stems(song, options.seed * 100_000 + index)
+        stems = song_stems(options.seed * 100_000 + index, options.apart)
         peaks = np.maximum(np.abs(stems).max(axis=1, keepdims=True), 1e-6)
         np.save(path, (stems / peaks * 0.9 * 32767 * (peaks > 1e-5)).astype(np.int16))
 
