@@ -57,7 +57,7 @@ def test_the_bass_is_heard(pulse: str, melody: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     heard = np.frombuffer(raw.read_bytes(), np.float32)
     assert np.abs(heard).max() > 0.01
-    # While the first bass note sounds, most of the power below 600 Hz lies at its partials, a tenth of the range.
+    # While the first bass note sounds, most of the power below 600 Hz lies at its partials.
     begin = int(np.flatnonzero(np.abs(heard) > 0.005)[0])
     spectrum = np.abs(np.fft.rfft(heard[begin : begin + RATE // 2] * np.hanning(RATE // 2))) ** 2
     frequency = np.fft.rfftfreq(RATE // 2, 1 / RATE)
