@@ -30,7 +30,7 @@ from engine.preset import Preset, PresetSource
 from nodes.outputs.midi_file import MidiFile
 from nodes.outputs.midi_port import open_inputs
 
-PRESETS = ("drums", "mono", "piano")
+PRESETS = ("drums", "drums_in_mix", "mono", "piano")
 SAID = ("note", "note_end")
 NOTES = "notes.toml"  # what was learnt, by preset: "node.param" = note
 

@@ -99,6 +99,11 @@ def drums(seconds: float) -> dict[str, object]:
                 "ms_per_s": run.spent * RATE / len(mix) * 1e3,
             }
             tables.setdefault(f"drums, {title}, followspot", []).append({"song": name, **row})  # type: ignore[dict-item]
+            if title == "mix":
+                run = play("trigger_drums_in_mix", audio)
+                row = {**onset_row(strokes, run), **class_row(strokes, run)}
+                row["ms_per_s"] = run.spent * RATE / len(mix) * 1e3
+                tables.setdefault("drums, mix, followspot behind separate", []).append({"song": name, **row})  # type: ignore[dict-item]
             tables.setdefault(f"drums, {title}, aubio hfc 512/128", []).append(
                 {"song": name, **onset_row(strokes, aubio_onsets(audio))}  # type: ignore[dict-item]
             )
