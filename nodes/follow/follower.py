@@ -24,7 +24,7 @@ class ScoreFollower(HopNode):
 
     Latency: none declared; an onset is heard about 30 ms after it sounds, and the position at the moment
     of an onset is a prediction from what came before.
-    Cost: about 0.3 ms per frame of 512 samples; memory 0.6 kB per note onset.
+    Cost: about 0.2 ms per frame of 512 samples; memory 0.6 kB per note onset.
     References: Whiteley, Cemgil, Godsill, ISMIR 2006 (bar pointer); Nakamura et al. 2014 (outer-product
     jumps); Dixon, DAFx 2005 (onset features for following).
     """
