@@ -78,6 +78,8 @@ Symbol = tuple[int, str]
 def names() -> list[str]:
     """All styles, as library/file."""
     found = sorted(str(path.relative_to(LIBRARY).with_suffix("")) for path in LIBRARY.glob("*/*.mma"))
+    if not found:
+        raise SystemExit(f"no styles in {LIBRARY}: apt-get install mma")
     return [n for n in found if not NOT_MUSIC.search(n) and any(k.startswith("main") for k in grooves(n))]
 
 
