@@ -222,7 +222,8 @@ def jumps(performances, bands: Bands) -> dict[str, dict[str, float]]:
     for k, performance in enumerate(performances):
         sound, _ = soundfile.read(performance.audio, dtype="float32")
         reference = load_reference(performance.score, bands)
-        count = len(sound) // HOP
+        # Where the performer is after the last beat is not known.
+        count = min(len(sound), int(performance.beats[-1, 1] * RATE)) // HOP
         cut, cold = int(0.4 * count), int((0.2 + 0.6 * (0.37 * k % 1)) * count)
         plans = {
             "skip 15 s": (cut, [*range(cut), *range(cut + hops, min(count, cut + hops + after))]),
