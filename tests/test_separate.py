@@ -13,7 +13,7 @@ from nodes.separate.hpss import Hpss
 from nodes.separate.masked import framing_of
 from nodes.separate.medians import Medians
 from nodes.separate.melody import Melody
-from nodes.separate.nmf_kernels import activate
+from nodes.separate.nmf_kernels import activate, part_masks
 from nodes.separate.repet import Repetition
 from nodes.separate.repet_sim import RepetSim
 from tests.test_spectral import RATE, noise, sine
@@ -146,6 +146,20 @@ def test_one_update_is_the_textbook_one():
     heard = np.zeros(4, np.float32)
     activate(w, v, heard, np.zeros(4, np.float32), 1)
     np.testing.assert_allclose(heard, expected, rtol=1e-4)
+
+
+def test_parts_are_weighed_by_what_is_expected_of_their_stems():
+    rng = np.random.default_rng(9)
+    w, h = rng.random((20, 6)).astype(np.float32), rng.random(6).astype(np.float32)
+    expected = (0.3 * rng.random((3, 20))).astype(np.float32)
+    percussive, masks = rng.normal(size=20).astype(np.float32), np.zeros((3, 20), np.float32)
+    starts, strokes = np.array([0, 2, 4, 6]), np.array([1, -1, -1], np.float32)
+    part_masks(w, h, starts, strokes, np.array([0, 1, 3]), 0.5, percussive, expected, masks)
+    shares = np.array([(w[:, k : k + 2] @ h[k : k + 2]) ** 1.5 for k in (0, 2, 4)])
+    likely = np.array([expected[0], expected[1], 1 - expected.sum(axis=0)])
+    shares *= np.exp(0.25 * strokes[:, None] * percussive) * np.maximum(likely, 0.01) ** 0.6
+    np.testing.assert_allclose(masks[:2], (shares / shares.sum(axis=0))[:2], rtol=1e-3)
+    assert not masks[2].any()
 
 
 def test_the_voice_mask_leans_to_the_melody():

@@ -13,7 +13,7 @@ class Expectation:
     """`step(power, masks)` fills the masks (3, bins) of drums, vocals and bass.
 
     They are of the newest frame, or of the one that lies as far before as the mode looks ahead; `magnitude`
-    (bins,) is that of the same frame.
+    and `percussive` (bins,) are those of the same frame, see `nodes.separate.evidence`.
     """
 
     def __init__(self, mode: str, rate: int) -> None:
@@ -21,7 +21,7 @@ class Expectation:
         self._evidence = Evidence(window, hop, rate, look_ahead)
         self._gains = BandGains(gain_weights(mode), rate / hop)
         self._lower, self._share = spreading(window, rate)
-        self.magnitude = self._evidence.magnitude
+        self.magnitude, self.percussive = self._evidence.magnitude, self._evidence.percussive
 
     def reset(self) -> None:
         """As before the first frame."""

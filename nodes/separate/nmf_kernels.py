@@ -6,6 +6,8 @@ import numba as nb
 import numpy as np
 
 TINY = np.float32(1e-12)
+FAINT = np.float32(0.01)  # no stem is expected less than that
+EXPECTATION = np.float32(0.6)  # weight of what is expected beside what the templates say
 
 
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"}, inline="always")
@@ -48,28 +50,32 @@ def activate(templates, frame, activations, gradient, iterations):
 
 
 @nb.njit(
-    "void(float32[:, ::1], float32[::1], int64[::1], float32[::1], float64, float32[::1], float32[:, ::1])",
+    "void(float32[:, ::1], float32[::1], int64[::1], float32[::1], int64[::1], float64, float32[::1], "
+    "float32[:, ::1], float32[:, ::1])",
     nogil=True,
     cache=True,
     fastmath={"reassoc", "contract"},
 )
-def part_masks(templates, activations, starts, strokes, lean, percussive, masks):
+def part_masks(templates, activations, starts, strokes, stems, lean, percussive, expected, masks):
     """Masks (outputs - 1, bins) of all parts but the last: each part's share of the model, to the power 1.5.
 
     templates (bins, templates), the part p from starts[p] on. Parts with strokes[p] = 1 gain, those with -1
-    lose where a bin is `percussive` (log ratio), by exp(lean * ratio / 2). Masks of outputs beyond
-    the parts are 0.
+    lose where a bin is `percussive` (log ratio), by exp(lean * ratio / 2); and each is weighed by what is
+    expected of the stem that it is, stems[p] (0 drums, 1 vocals, 2 bass, 3 rest), to the power EXPECTATION;
+    expected (3, bins) has the masks of the first three. Masks of outputs beyond the parts are 0.
     """
     parts = len(starts) - 1
     one = np.float32(1.0)
     for k in range(templates.shape[0]):
         row = templates[k]
         bent = np.exp(np.float32(0.5 * lean) * percussive[k])
+        others = one - expected[0, k] - expected[1, k] - expected[2, k]
         total = TINY
         for p in range(parts):
             first, count = starts[p], starts[p + 1] - starts[p]
             x = _dot(row[first:], activations[first:], count)
-            x *= np.sqrt(x)
+            likely = others if stems[p] == 3 else expected[stems[p], k]
+            x *= np.sqrt(x) * max(likely, FAINT) ** EXPECTATION
             if strokes[p] > 0:
                 x *= bent
             elif strokes[p] < 0:

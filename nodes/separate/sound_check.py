@@ -10,10 +10,9 @@ import numpy as np
 
 from engine.errors import FollowspotError
 from engine.node import AudioFormat, AudioOut, Param
-from nodes.separate.hpss_kernels import log_ratio
-from nodes.separate.kit import Kit, learn
+from nodes.separate.expectation import Expectation
+from nodes.separate.kit import Kit, learn, stem_of
 from nodes.separate.masked import MaskedNode, framing_of
-from nodes.separate.medians import Medians
 from nodes.separate.nmf_kernels import activate, part_masks, pool
 from nodes.separate.pooling import pooling_edges
 
@@ -23,10 +22,11 @@ class SoundCheck(MaskedNode):
 
     A kit (`followspot sound-check`, or `nodes.separate.kit.learn`) holds the spectral templates of two to
     four parts. Each frame of the mix is explained by them (multiplicative updates for the KL divergence, a
-    fixed number); a part gets its share of the model (to the power 1.5), and where some parts are struck and
-    others are not, what medians in time and frequency say about each bin tips the scale. The outputs are the
-    kit's parts in order; the last part, and what no part explains, is `rest`; outputs beyond the kit's parts
-    are silent.
+    fixed number); a part gets its share of the model (to the power 1.5). Where some parts are struck and
+    others are not, what medians in time and frequency say about each bin tips the scale, and so does what
+    the network of `separate` expects of drums, vocals, bass and rest, by the parts' names. The outputs are
+    the kit's parts in order; the last part, and what no part explains, is `rest`; outputs beyond the kit's
+    parts are silent.
 
     Latency: window - gcd(hop, quantum) samples, as declared; the kit's mode (23 or 46 ms) includes a quantum
     of one hop.
@@ -67,16 +67,17 @@ class SoundCheck(MaskedNode):
         self._frame = np.zeros(len(self._edges) - 1, np.float32)
         self._activations = np.zeros(self._starts[-1], np.float32)
         self._gradient = np.zeros(self._starts[-1], np.float32)
-        self._percussive = np.zeros(window // 2 + 1, np.float32)
-        self._medians = Medians(window, audio.rate)
+        self._played = np.array([stem_of(part) for part in kit.parts])
+        self._expected = np.zeros((3, window // 2 + 1), np.float32)
+        self._expectation = Expectation(kit.mode, audio.rate)
         return formats
 
     def reset(self) -> None:
         super().reset()
-        self._medians.reset()
+        self._expectation.reset()
 
     def mask(self, power: np.ndarray, masks: np.ndarray) -> None:
-        log_ratio(*self._medians.step(power), self._percussive)
+        self._expectation.step(power, self._expected)
         np.sqrt(power, out=power)
         pool(power, self._edges, self._frame)
         activate(self._pooled, self._frame, self._activations, self._gradient, self.iterations)
@@ -85,8 +86,10 @@ class SoundCheck(MaskedNode):
             self._activations,
             self._starts,
             self._strokes,
+            self._played,
             self.lean,
-            self._percussive,
+            self._expectation.percussive,
+            self._expected,
             masks,
         )
 
