@@ -9,6 +9,7 @@ import pytest
 REAL_TIME = ("console", "live")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests on real sound servers get three tries: a virtual machine that is held up is not at fault. They
     mostly wait, so one worker runs them in turn while the other does the rest."""
