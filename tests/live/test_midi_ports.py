@@ -168,6 +168,10 @@ def test_clock_at_the_receiver(receiver, opened):
     time.sleep(4)
     done.set()
     thread.join()
+    for _ in range(2000):  # the stop is a period of the server behind
+        if receiver.wait(200)[-1] == (0xFC,):
+            break
+        time.sleep(0.01)
     messages = receiver.wait(200)
     assert messages[0] == (0xFA,) and messages[-1] == (0xFC,)
     assert set(messages[1:-1]) == {(0xF8,)}

@@ -94,16 +94,15 @@ def test_stems_arrive_in_their_channels_and_aligned(pulse: str, tmp_path: Path) 
     assert notices, said
     assert re.search(r"2 channels at 44100 Hz; 23 ms in the graph, \d+ ms to the device", notices[0])
     # The clicks tell where half a second has come to lie; the tune must lie there, too: a shift by
-    # 20 samples turns it by a quarter of a period. The device begins when it is ready; what is lost after
-    # that on a held-up machine, it must have said.
+    # 20 samples turns it by a quarter of a period. The device begins when it is ready, a sound server that is
+    # held up breaks the sound on its own; what we lost ourselves must have been said.
     expected, _ = stems(Hpss(mode="stage", margin=1.0), x, ("harmonic", "percussive", "residual"))
     good = []
     for start in range(0, len(x) - RATE, RATE // 4):
         clicks, tune = (expected[name][0, start:][: RATE // 2] for name in ("percussive", "harmonic"))
         at, sure = place(heard[:, 0], clicks)
         good.append(sure > 0.9 and likeness(heard[at:, 1], tune) > 0.9)
-    whole = sum(good) >= 4 and all(good[good.index(True) :])
-    assert whole or any("lost" in line for line in said), (good, said)
+    assert sum(good) >= 4 or any("lost" in line for line in said), (good, said)
 
 
 def test_jack_is_played_to_at_its_own_rate(jack: subprocess.Popen[bytes], tmp_path: Path) -> None:
