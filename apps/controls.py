@@ -12,10 +12,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import rtmidi
 from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_server import ThreadingOSCUDPServer
 
+from apps.midi_listener import MidiListener
 from apps.terminal import note, quietly
 from engine.errors import FollowspotError, suggestion
 from engine.params import Moment, Param, params_of
@@ -50,7 +50,7 @@ class Controls:
     ) -> None:
         self._preset, self._change, self._address, self._now = preset, change, listen, now
         self._server: ThreadingOSCUDPServer | None = None
-        self._midi: list[rtmidi.MidiIn] = []
+        self._midi: MidiListener | None = None
         self._by_message: dict[tuple[int, int], list[_Target]] = {}
         self._by_address: dict[str, list[_Target]] = {}
         self._pupil: tuple[str, Callable[[str], None]] | None = None
@@ -71,7 +71,7 @@ class Controls:
         self._pupil = target, done
         if self._server is None:
             self._listen(self._address)
-        if not self._midi:
+        if self._midi is None:
             self._open_midi()
 
     def _add(self, target: str, source: str) -> None:
@@ -104,8 +104,8 @@ class Controls:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
-        for port in self._midi:
-            port.delete()
+        if self._midi is not None:
+            self._midi.close()
 
     def _listen(self, listen: str) -> None:
         osc = Dispatcher()
@@ -130,15 +130,14 @@ class Controls:
 
     def _open_midi(self) -> None:
         with quietly():
-            self._midi = open_inputs("Followspot")
-        for port in self._midi:
-            port.set_callback(self._message)
-        if not self._midi:
+            ports = open_inputs("Followspot")
+        if ports:
+            self._midi = MidiListener(ports, self._message)
+        else:
             note("controls: there is no MIDI input; plug the controller in, then start again")
 
-    def _message(self, event: tuple[list[int], float], _: object) -> None:
-        """A MIDI message, on rtmidi's thread."""
-        message = event[0]
+    def _message(self, message: list[int], _: float = 0.0) -> None:
+        """A MIDI message, on the listener's thread."""
         if len(message) != 3:
             return
         status, number, value = message

@@ -17,6 +17,7 @@ from pythonosc.osc_server import ThreadingOSCUDPServer
 
 from apps.console import server as console
 from apps.console.site import Site
+from apps.midi_listener import MidiListener
 from apps.switcher_audio import RATE, Recording
 from apps.terminal import note, quietly
 from engine.errors import FollowspotError
@@ -180,22 +181,15 @@ def listen_to_osc(listen: str, command: Command) -> Callable[[], None]:
 def listen_to_midi(command: Command) -> Callable[[], None]:
     """Program change N, or a note upwards from middle C, switches; returns what ends it."""
 
-    def hear(event: tuple[list[int], float], _: object) -> None:
-        if (to := recording_of(event[0])) is not None:
+    def hear(message: list[int], _: float) -> None:
+        if (to := recording_of(message)) is not None:
             command({"do": "switch", "to": to})
 
     with quietly():
         ports = open_inputs("Followspot switcher")
-    for port in ports:
-        port.set_callback(hear)
     if ports:
         note(f"MIDI: {len(ports)} inputs are heard")
-
-    def close() -> None:
-        for port in ports:
-            port.delete()
-
-    return close
+    return MidiListener(ports, hear).close
 
 
 def recording_of(message: list[int]) -> int | None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from apps import config
 from apps.live import is_file, run_live
+from apps.midi_listener import MidiListener
 from apps.offline import event_lines, run_file
 from apps.terminal import duration, note
 from engine.errors import FollowspotError
@@ -128,25 +129,22 @@ def learn(preset: Preset, label: str) -> None:
     target = _note_parameter(preset, label)
     played: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    def heard(message: tuple[list[int], float], _: object) -> None:
-        data, _ = message
-        if len(data) == 3 and data[0] & 0xF0 == 0x90 and data[2] > 0:
-            played.put(data[1])
+    def hear(message: list[int], _: float) -> None:
+        if len(message) == 3 and message[0] & 0xF0 == 0x90 and message[2] > 0:
+            played.put(message[1])
 
     inputs = open_inputs("followspot trigger")
+    if not inputs:
+        raise FollowspotError("there is no MIDI input: plug the pads in, or start their program")
+    listener = MidiListener(inputs, hear)
     try:
-        if not inputs:
-            raise FollowspotError("there is no MIDI input: plug the pads in, or start their program")
-        for port in inputs:
-            port.set_callback(heard)
         note(f"play the pad that {label} shall play")
         try:
             pitch = played.get(timeout=60.0)
         except queue.Empty:
             raise FollowspotError("no pad was played in 60 s; is it plugged in?") from None
     finally:
-        for port in inputs:
-            port.delete()
+        listener.close()
     tables = config.read(NOTES)
     tables.setdefault(preset.name, {})[target] = pitch
     path = config.write(NOTES, tables)

@@ -81,7 +81,7 @@ def test_osc_sets_parameters(make, changes, capsys):
     ],
 )
 def test_midi_sets_parameters(make, changes, control, message, value):
-    make(**control)._message((message, 0.0), None)
+    make(**control)._message(message)
     ((name, _),) = control.items()
     assert changes.get(timeout=1) == (f"effect.{name}", value)
 
@@ -89,7 +89,7 @@ def test_midi_sets_parameters(make, changes, control, message, value):
 def test_a_note_toggles_and_its_end_does_nothing(make, changes):
     controls = make(muted="midi:note:1:60")
     for message in ([0x90, 60, 100], [0x90, 60, 0], [0x80, 60, 0], [0x90, 61, 9], [0xF8], [0x90, 60, 1]):
-        controls._message((message, 0.0), None)
+        controls._message(message)
     assert [changes.get(timeout=1)[1] for _ in range(2)] == [True, False]
     assert changes.empty()
 

@@ -95,7 +95,7 @@ def test_midi_notes_and_controllers_press_buttons():
         [0xB1, 20, 0],
         [0x90, 37, 5],
     ):
-        controls._message((message, 0.0), None)
+        controls._message(message)
     controls.close()
     assert changes == [("conductor.tap", -1.0), ("conductor.one", -1.0), ("conductor.octave", "double")]
 
@@ -123,8 +123,8 @@ def test_a_control_is_learnt_while_a_preset_runs(port):
     changes, learnt = [], []
     controls = Controls(lights(), lambda *change: changes.append(change), f"127.0.0.1:{port}", lambda: 1.0)
     controls.learn("conductor.tap", learnt.append)
-    controls._message(([0x95, 40, 100], 0.0), None)
-    controls._message(([0x95, 40, 100], 0.0), None)
+    controls._message([0x95, 40, 100])
+    controls._message([0x95, 40, 100])
     controls.close()
     assert learnt == ["midi:note:6:40"]
     assert changes == [("conductor.tap", 1.0)]  # the first one was the lesson

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from engine.errors import FollowspotError
@@ -35,7 +35,6 @@ class MidiFollower(Node):
         if not self.reference or not self.midi:
             raise ValueError("set reference to a score and midi to a MIDI file or midi:PORT")
         self._port: Any = None
-        self._coming: deque[int] = deque()
         self._notes: list[tuple[int, int]] = []
         try:
             self._score = load_score(self.reference)
@@ -58,20 +57,12 @@ class MidiFollower(Node):
             self._port = open_input(port, "Followspot")
         except FollowspotError as error:
             raise ValueError(str(error)) from None
-        coming = self._coming  # appended to on the MIDI system's thread; a deque needs no lock
-
-        def hear(message: tuple[list[int], float], data: Any = None) -> None:
-            status, *rest = message[0]
-            if status & 0xF0 == 0x90 and rest[1] > 0:
-                coming.append(rest[0])
-
-        self._port.set_callback(hear)
 
     def reset(self) -> None:
         self._tracker.reset()
         self._next = 0
         self._index = 0
-        self._coming.clear()
+        list(self._coming())  # what came in before is not heard
 
     def gap(self, start: int, length: int) -> None:
         """Keys were not lost with the samples: all is kept."""
@@ -84,9 +75,16 @@ class MidiFollower(Node):
             self._until(time)
             tracker.note(time / rate, pitch)
             self._next += 1
-        while self._coming:
-            tracker.note(stop / rate, self._coming.popleft())
+        for pitch in self._coming():
+            tracker.note(stop / rate, pitch)
         self._until(stop)
+
+    def _coming(self) -> Iterator[int]:
+        """Pitches of the notes that came in since the last look, from the port's queue, which has no lock."""
+        while self._port is not None and (heard := self._port.get_message()) is not None:
+            status, *rest = heard[0]
+            if status & 0xF0 == 0x90 and rest[1] > 0:
+                yield rest[0]
 
     def _until(self, sample: int) -> None:
         """Positions due up to `sample`."""

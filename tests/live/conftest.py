@@ -101,7 +101,7 @@ def pulse(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     """A PulseAudio server whose only output is a null sink, "stage"; its monitor is the microphone."""
     if shutil.which("pulseaudio") is None or shutil.which("paplay") is None:
         pytest.skip("PulseAudio is not installed (Debian: pulseaudio pulseaudio-utils)")
-    if not Path("/usr/lib").rglob("libasound_module_pcm_pulse.so"):
+    if not any(Path("/usr/lib").rglob("libasound_module_pcm_pulse.so")):
         pytest.skip("ALSA cannot reach PulseAudio (Debian: libasound2-plugins)")
     home = tmp_path_factory.mktemp("pulse")
     home.chmod(0o700)

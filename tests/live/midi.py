@@ -10,6 +10,9 @@ from contextlib import contextmanager
 import pytest
 import rtmidi
 
+from apps.midi_listener import MidiListener
+from tests.live.conftest import stop_server
+
 RATE = 48000
 
 
@@ -36,8 +39,7 @@ def jack_server(name: str, *, period: int = 256) -> Iterator[None]:
         )
         yield
     finally:
-        server.terminate()
-        server.wait()
+        stop_server(server)
         if before is None:
             del os.environ["JACK_DEFAULT_SERVER"]
         else:
@@ -58,16 +60,15 @@ class Receiver:
         self.heard: list[tuple[int, tuple[int, ...]]] = []
         self._input = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
         self._input.ignore_types(sysex=True, timing=False, active_sense=True)
-        self._input.set_callback(self._hear)
         if source:
             (port,) = (n for n, found in enumerate(self._input.get_ports()) if source in found)
             self._input.open_port(port, "in")
         else:
             self._input.open_virtual_port("in")
+        self._listener = MidiListener([self._input], self._hear)
         time.sleep(0.3)  # JACK connects at the next periods
 
-    def _hear(self, event: tuple[list[int], float], data: object) -> None:
-        message, since = event
+    def _hear(self, message: list[int], since: float) -> None:
         self._at = self._at + round(since * 1e9) if self.heard else time.monotonic_ns()
         self.heard.append((self._at, tuple(message)))
 
@@ -82,4 +83,4 @@ class Receiver:
         return messages
 
     def close(self) -> None:
-        self._input.delete()
+        self._listener.close()

@@ -7,6 +7,7 @@ import rtmidi
 
 from engine.events import Event
 from engine.ports import Clock
+from nodes.follow.bands import HOP
 from nodes.follow.made_up import made_up_notes, made_up_score
 from nodes.follow.midi_follower import MidiFollower
 from nodes.outputs.midi_position import MidiPosition
@@ -47,13 +48,15 @@ def test_a_keyboard_is_followed():
         notes = made_up_notes()[:9]
         for onset, pitch in notes:
             keys.send_message((0x90, int(pitch), 80))
-            for _ in range(2000):
-                if node._coming:
-                    break
-                time.sleep(0.01)
             node.clock.start = node.clock.stop
             node.clock.stop = round((onset + 0.01) * node.rate)
-            node.process()
+            for _ in range(2000):  # until the note has come in
+                node.process()
+                if node._tracker._last == node.clock.stop / node.rate:
+                    break
+                time.sleep(0.01)
+        node.clock.stop += HOP  # the position that the last note brought
+        node.process()
         last = node.position.values[-1]
         assert last["state"] == "tracking"
         assert last["seconds"] == pytest.approx(notes[-1, 0], abs=0.05)

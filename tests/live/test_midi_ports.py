@@ -1,5 +1,7 @@
 """MIDI sinks over a real JACK server to a real receiver."""
 
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -180,3 +182,35 @@ def test_clock_at_the_receiver(receiver, opened):
     late = (grid - np.round(grid)) * period / 24 / 1e6
     assert -2 < np.median(late) < 8  # ms behind the beat: the period of the server, and a busy machine
     assert len(ticks) == pytest.approx(3.6e9 / period * 24, abs=48)
+
+
+CLOSED_AMID_MESSAGES = """
+import threading, time, rtmidi
+from apps.midi_listener import MidiListener
+from nodes.outputs.midi_port import MidiPort, open_inputs
+
+pads = MidiPort("", "Pads")
+over = threading.Event()
+def play():
+    while not over.wait(0.0005):
+        pads.send((0x90, 60, 100))
+player = threading.Thread(target=play)
+player.start()
+heard = []
+for _ in range(10):
+    before = len(heard)
+    listener = MidiListener(open_inputs("Desk"), lambda *message: heard.append(message))
+    while len(heard) == before:
+        time.sleep(0.01)
+    listener.close()
+over.set()
+player.join()
+pads.close()
+print("closed")
+"""
+
+
+def test_inputs_are_closed_while_messages_come_in():
+    """With rtmidi's callbacks the process hung or crashed here; so it is one of its own."""
+    closing = [sys.executable, "-c", CLOSED_AMID_MESSAGES]
+    assert subprocess.run(closing, timeout=120, capture_output=True, text=True).stdout == "closed\n"
