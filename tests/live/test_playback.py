@@ -93,16 +93,18 @@ def test_stems_arrive_in_their_channels_and_aligned(pulse: str, tmp_path: Path) 
     notices = [line for line in said if line.startswith("sink out ok pulse")]
     assert notices, said
     assert re.search(r"2 channels at 44100 Hz; 23 ms in the graph, \d+ ms to the device", notices[0])
-    # The clicks tell where half a second has come to lie; the tune must lie there, too: a shift by
-    # 20 samples turns it by a quarter of a period. The device begins when it is ready, a sound server that is
-    # held up breaks the sound on its own; what we lost ourselves must have been said.
+    # The clicks of one channel tell where half a second has come to lie; the tune of the other must lie
+    # there, too: a shift by 20 samples turns it by a quarter of a period. Blocks that are lost, or a sound
+    # server that is held up, break both channels at once: such a stretch is not found,
+    # or its tune ends early.
     expected, _ = stems(Hpss(mode="stage", margin=1.0), x, ("harmonic", "percussive", "residual"))
-    good = []
+    aligned = []
     for start in range(0, len(x) - RATE, RATE // 4):
         clicks, tune = (expected[name][0, start:][: RATE // 2] for name in ("percussive", "harmonic"))
         at, sure = place(heard[:, 0], clicks)
-        good.append(sure > 0.9 and likeness(heard[at:, 1], tune) > 0.9)
-    assert sum(good) >= 4 or any("lost" in line for line in said), (good, said)
+        if sure > 0.9:
+            aligned.append(likeness(heard[at:, 1], tune) > 0.9)
+    assert sum(aligned) > len(aligned) / 2, (aligned, said)
 
 
 def test_jack_is_played_to_at_its_own_rate(jack: subprocess.Popen[bytes], tmp_path: Path) -> None:
