@@ -25,6 +25,8 @@ def jack_server(name: str, *, period: int = 256) -> Iterator[None]:
     """
     if shutil.which("jackd") is None:
         pytest.skip("jackd is not installed: apt install jackd2")
+    if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+        pytest.skip("python-rtmidi was built without JACK")
     name = f"{name}-{os.getpid()}"
     before = os.environ.get("JACK_DEFAULT_SERVER")
     os.environ["JACK_DEFAULT_SERVER"] = name

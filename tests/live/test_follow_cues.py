@@ -8,19 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rtmidi
 import soundfile
 
 from nodes.follow.made_up import QUARTER, made_up_notes, made_up_score, play
 from tests.live.midi import Receiver, jack_server
 from tests.test_outputs_osc import Receiver as OscReceiver
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(
-        rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api(), reason="python-rtmidi was built without JACK"
-    ),
-]
+pytestmark = pytest.mark.live
 RATE = 44100
 BEATS = 5
 CUES = """

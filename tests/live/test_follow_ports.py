@@ -13,12 +13,7 @@ from nodes.follow.midi_follower import MidiFollower
 from nodes.outputs.midi_position import MidiPosition
 from tests.live.midi import Receiver, jack_server
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(
-        rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api(), reason="python-rtmidi was built without JACK"
-    ),
-]
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture(autouse=True)

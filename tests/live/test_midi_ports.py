@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-import rtmidi
 
 from engine.errors import FollowspotError
 from engine.events import Event
@@ -17,12 +16,7 @@ from nodes.outputs.midi_notes import MidiNotes
 from nodes.outputs.midi_port import MidiPort
 from tests.live.midi import Receiver, jack_server
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(
-        rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api(), reason="python-rtmidi was built without JACK"
-    ),
-]
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture(autouse=True)
