@@ -6,7 +6,8 @@ or played faster and slower, and pieces in which noise stands alone or takes ove
 What is there is kept.
 
 With `--accompanied train` the songs are MMA's (`band/accompaniment.py`, needs the program mma), some of them
-as their drums alone or without drums; with `--accompanied apart` in the styles that are never trained on.
+as their drums alone or without drums; with `--accompanied apart` in the styles that are never trained on;
+with `--accompanied busy` slow ones of the trained styles with even strokes between the beats on top.
 """
 
 from __future__ import annotations
@@ -66,11 +67,11 @@ def song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.ndarra
     return style, audio, beats
 
 
-def accompanied(seed: int, index: int, apart: bool, late: float) -> tuple[str, np.ndarray, np.ndarray]:
+def accompanied(seed: int, index: int, kind: str, late: float) -> tuple[str, np.ndarray, np.ndarray]:
     """(style, audio, beats) of a song in a style of MMA's: the mix, its drums alone, or all but the drums."""
     rng = np.random.default_rng([55, seed, index])
-    name = choose(rng, apart)
-    composed = accompany(name, seed * 100000 + index)
+    name = choose(rng, kind == "apart", kind == "busy")
+    composed = accompany(name, seed * 100000 + index, busy=kind == "busy")
     stems = {stem: wave for stem, wave in render(composed).items() if np.abs(wave).max() > 1e-4}
     part = rng.random()
     if part < 0.16 and "drums" in stems:
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--songs", type=int, default=402)
     parser.add_argument("--first", type=int, default=0, help="number of the first song")
-    parser.add_argument("--accompanied", choices=("train", "apart"))
+    parser.add_argument("--accompanied", choices=("train", "busy", "apart"))
     parser.add_argument("--noise", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1, help="songs of different seeds share no composition")
     options = parser.parse_args()
@@ -142,9 +143,7 @@ def main() -> None:
         path = options.folder / f"{index:05d}.npz"
         if not path.exists():
             if options.accompanied:
-                style, audio, beats = accompanied(
-                    options.seed, index, options.accompanied == "apart", late=0.15
-                )
+                style, audio, beats = accompanied(options.seed, index, options.accompanied, late=0.15)
             else:
                 style, audio, beats = song(options.seed, index, late=0.25)
             np.savez(path, **features(audio), beats=beats, style=style)

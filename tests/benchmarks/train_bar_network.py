@@ -2,7 +2,8 @@
 
 FOLDER... hold the songs of `make_beat_songs`; OUT is the .npz of weights and `bar_table` that
 `nodes/rhythm/bar_network.py` reads. Each song is heard from many places on, at beats that are a little off,
-as a tracker's are, and at pulses that are not the beat. Needs torch (tested with 2.13, CPU).
+as a tracker's are, and at pulses that are not the beat. With --check the weights of the round that was best
+there are kept. Needs torch (tested with 2.13, CPU).
 """
 
 from __future__ import annotations
@@ -211,7 +212,7 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     songs = [song for folder in options.folders for song in read(folder, rng, options.variants)]
-    checks = [song for folder in options.check for song in read(folder, rng, 0)]
+    checks = [read(folder, rng, 0) for folder in options.check]
     network = Network()
     if options.start:
         with np.load(options.start) as file:
@@ -224,6 +225,7 @@ def main() -> None:
         scale = torch.from_numpy(1.0 / (everything.std(axis=0) + 1e-3))
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.rounds)
+    best = np.inf
     for turn in range(options.rounds):
         total = np.zeros(2)
         for x, asked in batches(songs, 48, rng):
@@ -235,16 +237,14 @@ def main() -> None:
             optimiser.step()
             total += [part.item() * len(x[0]) / len(songs) for part in parts]
         schedule.step()
-        checked = f", elsewhere {check(network, checks, mean, scale).round(4)}" if checks else ""
-        print(f"round {turn + 1}, downbeat and pulse {total.round(4)}{checked}", flush=True)
-    weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
-    np.savez(
-        options.out,
-        mean=mean.numpy(),
-        scale=scale.numpy(),
-        bar_table=table(network, checks or songs, mean, scale),
-        **weights,
-    )
+        every = [check(network, part, mean, scale) for part in checks]
+        print(f"round {turn + 1}, downbeat and pulse {total.round(4)}", *every, flush=True)
+        score = float(np.mean(every, axis=0) @ [2, 1]) if every else -turn
+        if score < best:
+            best = score
+            weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+            heard = table(network, [song for part in checks for song in part] or songs, mean, scale)
+            np.savez(options.out, mean=mean.numpy(), scale=scale.numpy(), bar_table=heard, **weights)
 
 
 if __name__ == "__main__":

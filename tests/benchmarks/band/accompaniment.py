@@ -22,6 +22,7 @@ import mido
 import numpy as np
 
 from .bank import DRUM_NOTES
+from .grooves import HAT, RIDE, SHAKER, TAMB
 from .parts import Bar, Chord, bass_part, chord_part, make_riff, melody_part
 from .score import Note, Player, Song
 from .styles import GUITARS, KEYS, LEADS, SCALES, SEVENTHS, TRIADS, Style, tempo_map
@@ -65,6 +66,7 @@ NAMES: list[tuple[str, float, float, int, int]] = [
     (r".", 60, 165, 1, 2),
 ]  # fmt: skip
 MORE = re.compile(r"rock|beat|pop|blues|ballad|bald|68|128|hrk|shuffle|funk")  # twice as often
+SLOW = re.compile(r"slow|ballad|bald|68|128|34|waltz|shuffle|50s|soul|hymn|r&b|rnb")  # in busy songs
 MODES_BASS = ("kick", "eighths", "riff", "two", "one", "walk")
 MODES_CHORDS = ("strum", "strum16", "chug", "stabs", "skank", "backbeat", "riff", "arpeggio", "pad", "comp")
 ROOTS = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
@@ -106,10 +108,13 @@ def grooves(name: str) -> dict[str, tuple[list[str], int]]:
     return found
 
 
-def choose(rng: np.random.Generator, apart: bool) -> str:
-    """A style's name, out of those that are kept apart or out of the others."""
+def choose(rng: np.random.Generator, apart: bool, busy: bool = False) -> str:
+    """A style's name, out of those that are kept apart or out of the others; `busy`: slow ones and those in
+    three more often."""
     those = [name for name in names() if kept_apart(name) == apart]
     weight = np.array([2.0 if MORE.search(name) else 1.0 for name in those])
+    if busy:
+        weight *= [3.0 if SLOW.search(name) else 1.0 for name in those]
     return str(rng.choice(those, p=weight / weight.sum()))
 
 
@@ -209,11 +214,14 @@ def players(midi: mido.MidiFile, unit: int, last: float) -> list[Player]:
     return found
 
 
-def accompany(name: str, seed: int, keep: Path | None = None) -> Song:
-    """A song of 25 to 40 s in style `name`; everything follows from (name, seed). `keep`: where MMA's own
-    MIDI file is to stay."""
+def accompany(name: str, seed: int, keep: Path | None = None, busy: bool = False) -> Song:
+    """A song of 25 to 40 s in style `name`; everything follows from (name, seed, busy). `keep`: where MMA's
+    own MIDI file is to stay; `busy`: not above 100 BPM where the style may be slow, with even strokes twice,
+    three or four times a beat on top: what is heard double."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
     low, high, unit, division = next(row[1:] for row in NAMES if re.search(row[0], name))
+    if busy:
+        low, high = low * 0.95, min(high, max(100.0, 1.2 * low))
     bpm = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     times = sorted({time for kind, (_, time) in grooves(name).items() if kind.startswith("main")})
     time = int(rng.choice(times))
@@ -239,6 +247,8 @@ def accompany(name: str, seed: int, keep: Path | None = None) -> Song:
             player.program = int(rng.choice(GUITARS if rng.random() < 0.5 else KEYS))
     mma = _thinned(mma, rng)
     own = _own_parts(mma, style, chords, beats, rng, tight)
+    if busy:
+        own += _busy_parts(style, chords, rng, tight)
     return Song(name, seed, meter, division, tempo, beats, [*mma, *own])
 
 
@@ -294,6 +304,49 @@ def _own_parts(
             notes = [step + chord.root % 12 for step in scale]
             melody_part(lead, bar, notes, state, register, density, syncopation)
     return [player for player in (bass, guitar, lead) if player.notes]
+
+
+def _busy_parts(
+    style: Style, chords: list[list[Symbol]], rng: np.random.Generator, tight: float
+) -> list[Player]:
+    """Strokes on every part of the beat: hats, repeated notes, broken chords or chords on the off-beat, loud
+    on the beat, between the beats, every three strokes or nowhere."""
+    out = []
+    kinds = rng.choice(["hats", "notes", "broken", "skank"], size=int(rng.integers(1, 4)), replace=False)
+    for kind in kinds:
+        parts = 3 if style.division == 3 else int(rng.choice([2, 2, 4]))
+        every, first = [(parts, 0), (parts, parts // 2), (3, 0), (1000, 1)][
+            int(rng.choice(4, p=[0.3, 0.25, 0.2, 0.25]))
+        ]
+        loud, soft = rng.uniform(95, 120), rng.uniform(55, 95)
+        dropped = float(rng.choice([0.0, 0.05, 0.2]))
+        piece = int(rng.choice([HAT, HAT, RIDE, SHAKER, TAMB]))
+        program = int(rng.choice(GUITARS if rng.random() < 0.6 else KEYS))
+        stem = "drums" if kind == "hats" else "other"
+        player = Player(
+            stem, 0 if kind == "hats" else program, push=rng.normal(0, 0.008), jitter=tight * 1.3,
+            drums=kind == "hats",
+        )  # fmt: skip
+        octave = 40 + 12 * int(rng.integers(0, 3))
+        for index, bar in enumerate(chords):
+            root, symbol = bar[0]
+            tones = [0, 3 if symbol.startswith("m") else 4, 7, 12, 7, 3 if symbol.startswith("m") else 4]
+            for step in range(style.meter * parts):
+                beat = index * style.meter + step / parts
+                velocity = (loud if step % every == first else soft) + rng.normal(0, 4)
+                if rng.random() < dropped or (kind == "skank" and step % parts != parts - parts // 2):
+                    continue
+                if kind == "hats":
+                    player.play(beat, piece, velocity)
+                elif kind == "notes":
+                    player.play(beat, octave + root, velocity, 0.8 / parts)
+                elif kind == "broken":
+                    player.play(beat, octave + root + tones[step % 6], velocity, 0.9 / parts)
+                else:
+                    for tone in tones[:3]:
+                        player.play(beat, 52 + root + tone, velocity, 0.3 / parts)
+        out.append(player)
+    return out
 
 
 def main() -> None:
