@@ -16,6 +16,7 @@ CATALOGUE: dict[str, str] = {
     "conductor": "nodes.rhythm.conductor:Conductor",
     "cues": "nodes.structure.cues:Cues",
     "drum_notes": "nodes.pitch.drum_notes:DrumNotes",
+    "drum_spectrum": "nodes.separate.drum_spectrum:DrumSpectrum",
     "hpss": "nodes.separate.hpss:Hpss",
     "istft": "nodes.spectral.istft:Istft",
     "json_lines": "nodes.outputs.jsonl:JsonLines",

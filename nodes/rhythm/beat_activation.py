@@ -5,17 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from engine.node import FrameNode, FramesFormat, FramesIn, FramesOut, same_grid
-from nodes.rhythm.accent_kernels import (
-    BANDS,
-    CLASSES,
-    band_weights,
-    bands_and_chroma,
-    pitch_places,
-)
-from nodes.rhythm.beat_network import DELAY, weights
-from nodes.rhythm.network_kernels import CHANNELS, ROWS, SPAN, TAPS, network_step
-
-LEVEL_HALF_LIFE = 3.0  # seconds in which the level that bands are measured against falls by half
+from nodes.rhythm.accent_kernels import BANDS, CLASSES
+from nodes.rhythm.beat_ear import BeatEar
+from nodes.rhythm.beat_network import DELAY
 
 
 class BeatActivation(FrameNode):
@@ -26,6 +18,10 @@ class BeatActivation(FrameNode):
     music (see `beat_network.md`). An output frame holds four logits: beat at the older and at the newer of
     its two frames, downbeat at the older and at the newer; its time is that of the newer.
 
+    Where the drums are wired as well, the network hears them by themselves, too, and all that is said is the
+    mean of both: what a riff or a voice hides in the mix is plain in the drums, and the mix says what plays
+    where no drums do.
+
     Latency: that of the spectrum and two spectral frames more, in which the network has heard the onset.
 
     Source: temporal convolutional networks for beats: Davies and Boeck, EUSIPCO 2019 (here causal and
@@ -33,10 +29,11 @@ class BeatActivation(FrameNode):
     """
 
     magnitude = FramesIn("magnitude spectrum, shape (bins,), 75 to 100 frames a second")
+    drums = FramesIn("magnitude spectrum of its drums, from `DrumSpectrum`", optional=True)
     activation = FramesOut("logits (4,): beat at the older and newer frame, downbeat at the older and newer")
     colour = FramesOut("mean of the bands (32,) and sum of the chroma (12,) of the same two frames")
 
-    def prepare(self, magnitude: FramesFormat) -> dict[str, FramesFormat]:
+    def prepare(self, magnitude: FramesFormat, drums: FramesFormat | None = None) -> dict[str, FramesFormat]:
         if len(magnitude.shape) != 1:
             raise ValueError(f"takes the spectrum of one channel, not {magnitude}: mix the channels first")
         if not 75.0 <= magnitude.frame_rate <= 100.0:
@@ -44,21 +41,14 @@ class BeatActivation(FrameNode):
             raise ValueError(
                 f"needs 75 to 100 frames a second, not {magnitude.frame_rate:.4g}: set hop = {hop}"
             )
-        self._first, self._count, self._bands = band_weights(magnitude.rate, magnitude.shape[0])
-        self._low, self._below, self._share = pitch_places(magnitude.rate, magnitude.shape[0])
-        self._decay = np.float32(0.5 ** (1.0 / (magnitude.frame_rate * LEVEL_HALF_LIFE)))
-        self._level = np.zeros(1, np.float32)
-        self._weights = weights()
-        self._inputs = np.zeros(SPAN * BANDS, np.float32)
-        self._older = self._inputs[-2 * BANDS : -BANDS]
-        self._newer = self._inputs[-BANDS:]
-        self._rows = np.zeros((ROWS, CHANNELS), np.float32)
-        self._steps = np.zeros(1, np.int64)
-        self._scratch = np.zeros((TAPS + 2) * CHANNELS, np.float32)
-        # The network answers two frames late: the colour waits for it.
-        self._now = np.zeros(BANDS + CLASSES, np.float32)
-        self._accent, self._chroma = self._now[:BANDS], self._now[BANDS:]
-        self._before = np.zeros(BANDS + CLASSES, np.float32)
+        if drums is not None and drums.shape != magnitude.shape:
+            raise ValueError(f"the drums must be a spectrum like that of the mix, {magnitude}, not {drums}")
+        sounds = 1 if drums is None else 2
+        self._ears = [
+            BeatEar(magnitude.rate, magnitude.shape[0], magnitude.frame_rate) for _ in range(sounds)
+        ]
+        self._logits = np.zeros(4, np.float32)
+        self._colour = np.zeros(BANDS + CLASSES, np.float32)
         grid = FramesFormat(
             rate=magnitude.rate,
             hop=2 * magnitude.hop,
@@ -71,32 +61,38 @@ class BeatActivation(FrameNode):
         return {"activation": grid, "colour": same_grid(grid, shape=(BANDS + CLASSES,))}
 
     def reset(self) -> None:
-        for state in (self._level, self._inputs, self._rows, self._steps, self._now, self._before):
-            state[:] = 0
+        for ear in self._ears:
+            ear.reset()
 
     def process(self) -> None:
-        frames = self.magnitude
-        for k in range(frames.count):
-            index = frames.first + k
-            newer = index & 1
-            bands = self._newer if newer else self._older
-            bands_and_chroma(
-                frames.slots[k], self._first, self._count, self._bands, self._level, self._decay, bands,
-                self._low, self._below, self._share, self._chroma,
-            )  # fmt: skip
-            if newer:
-                slot = self.activation.push(index >> 1)
-                self.colour.push(index >> 1)[:] = self._before
-                np.add(self._older, self._newer, out=self._accent)
-                self._accent *= 0.5
-                self._before[:] = self._now
-                self._now[:] = 0.0
-                network_step(*self._weights, self._inputs, self._rows, self._steps, self._scratch, slot)
+        mix = self.magnitude
+        for k in range(mix.count):
+            index = mix.first + k
+            if index & 1:
+                activation, colour = self.activation.push(index >> 1), self.colour.push(index >> 1)
+                self._ears[0].newer(mix.slots[k], activation, colour)
+                if len(self._ears) == 2:
+                    self._ears[1].newer(self._of_drums(k), self._logits, self._colour)
+                    activation += self._logits
+                    activation *= 0.5
+                    colour += self._colour
+                    colour *= 0.5
+            else:
+                self._ears[0].older(mix.slots[k])
+                if len(self._ears) == 2:
+                    self._ears[1].older(self._of_drums(k))
+
+    def _of_drums(self, k: int) -> np.ndarray:
+        """The k-th frame of the drums, or of the mix where the node that gives them has failed."""
+        drums = self.drums
+        return drums.slots[k] if k < drums.count else self.magnitude.slots[k]
 
     @classmethod
     def test_inputs(cls, graph):
-        """For the conformance kit: the magnitude of an `Stft`."""
+        """For the conformance kit: the magnitude of an `Stft`, and of its drums."""
+        from nodes.separate.drum_spectrum import DrumSpectrum
         from nodes.spectral.stft import Stft
 
-        graph.add("stft", Stft()).connect("input.audio", "stft")
-        return {"magnitude": "stft.magnitude"}
+        graph.add("stft", Stft(window=2048, hop=512)).connect("input.audio", "stft")
+        graph.add("drums", DrumSpectrum()).connect("stft.magnitude", "drums")
+        return {"magnitude": "stft.magnitude", "drums": "drums.drums"}
