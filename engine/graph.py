@@ -124,7 +124,7 @@ class Graph:
         return any(target in (id, f"{id}.{port}") for _, target in self.wires)
 
     def _end(self, text: str, side: str) -> tuple[str, str]:
-        """One end of a wire as (id, port)."""
+        """One end of a wire as (id, port): unnamed, it is the only port, or the only one that is needed."""
         id, _, port = text.partition(".")
         if side == "inputs" and id in self.sinks:
             return id, ""
@@ -133,10 +133,12 @@ class Graph:
             raise FollowspotError(f"there is no node {id!r}; {suggestion(id, known)}")
         ports = self.nodes[id].outputs if side == "outputs" else self.nodes[id].inputs
         if not port:
-            if len(ports) != 1:
+            needed = [name for name, declared in ports.items() if not declared.optional]
+            choice = needed if len(needed) == 1 else list(ports)
+            if len(choice) != 1:
                 names = ", ".join(ports) or "none"
                 raise FollowspotError(f"{id} has {len(ports)} {side} ({names}): name one as {id}.PORT")
-            return id, next(iter(ports))
+            return id, choice[0]
         if port not in ports:
             raise FollowspotError(f"{id} has no {side[:-1]} {port!r}; {suggestion(port, ports)}")
         return id, port

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodes.separate.bands import BANDS, spreading
+from nodes.separate.bands import BANDS, pooling_over, spreading
+from nodes.separate.drum_kernels import REPEATING, REPEATS, apply_gains, band_evidence, drum_gains
 from nodes.separate.evidence import Evidence
 from nodes.separate.fusion_kernels import answer_masks
 from nodes.separate.gain_kernels import ANSWERS, INPUTS, LEANS
@@ -86,3 +87,45 @@ def test_fresh_is_what_is_above_the_mean_of_the_bin():
     evidence.step(frame)
     assert abs(evidence.fresh[100] - np.log(100)) < 0.01
     assert abs(evidence.fresh[200]) < 0.01
+
+
+def test_gains_of_the_drums_are_the_softmax_of_whole_bands():
+    rng = np.random.default_rng(5)
+    answers = rng.normal(size=(ANSWERS, BANDS)).astype(np.float32)
+    ratios = rng.normal(size=(2, BANDS)).astype(np.float32)
+    gains = np.zeros(BANDS, np.float32)
+    drum_gains(answers, ratios, gains)
+    own, *slopes = answers.reshape(3, LEANS, BANDS).transpose(1, 0, 2)
+    logits = own + slopes[0] * ratios[0] + slopes[1] * REPEATS + slopes[2] * ratios[1]
+    np.testing.assert_allclose(gains, np.exp(logits[0]) / (1 + np.exp(logits).sum(0)), rtol=1e-5)
+    lower, share = spreading(2048, 44100)
+    magnitude = rng.random(1025).astype(np.float32)
+    drums = np.zeros(1025, np.float32)
+    apply_gains(magnitude, gains, lower, share, drums)
+    between = gains[lower] * (1 - share) + gains[lower + 1] * share
+    np.testing.assert_allclose(drums, magnitude * between, rtol=1e-5)
+
+
+def test_evidence_of_bands_is_its_definition():
+    rng = np.random.default_rng(6)
+    frequency = np.r_[np.arange(0, 4000, 21.5), np.arange(4000, 20000, 86.0)]
+    power, harmonic, percussive = rng.random((3, len(frequency))).astype(np.float32)
+    usual = rng.random(BANDS).astype(np.float32)
+    before = usual.copy()
+    first, count, weights = pooling_over(frequency)
+    bands, ratios = np.zeros((3, BANDS), np.float32), np.zeros((2, BANDS), np.float32)
+    band_evidence(
+        power, harmonic, percussive, first, count, weights, 0.5, 0.1, usual, bands, ratios
+    )  # fmt: skip
+    pool = np.zeros((BANDS, len(frequency)))
+    for row, at, size, weight in zip(pool, first, count, weights, strict=True):
+        row[at : at + size] = weight[:size]
+    np.testing.assert_allclose(pool.sum(1), 1, rtol=1e-5)
+    total = pool @ power
+    share = pool @ (power * percussive / (percussive + harmonic)) / total
+    np.testing.assert_allclose(bands[0], np.log(total / 0.5), atol=2e-3)
+    np.testing.assert_allclose(bands[1], share, atol=2e-3)
+    np.testing.assert_array_equal(bands[2], REPEATING)
+    np.testing.assert_allclose(ratios[0], np.log(share / (1 - share)), atol=5e-3)
+    np.testing.assert_allclose(ratios[1], np.log(total / before), atol=5e-3)
+    np.testing.assert_allclose(usual, before + 0.1 * (total - before), rtol=1e-3)

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import FollowspotError, GraphError
 from engine.graph import Graph
+from engine.node import AudioIn
 from engine.plan import compile_graph
 from engine.sink import Sink
 from tests.engine_nodes import Add, Amplify, Beats, Centre, Delay, Echo, Pair
@@ -41,6 +42,16 @@ def test_all_faults_of_the_wiring_are_told_together():
     assert "amp has no output 'outt'; did you mean 'out'?" in text
     assert "pair has 2 inputs (a, b): name one as pair.PORT" in text
     assert "sink sink takes events, not audio" in text
+
+
+def test_a_wire_to_a_node_goes_to_the_one_input_that_is_needed():
+    class WithSide(Add):
+        """Needs a, takes b."""
+
+        b = AudioIn("side", optional=True)
+
+    graph = Graph().add("add", WithSide()).connect("input", "add")
+    assert graph.resolve() == ([("input", "audio", "add", "a")], [])
 
 
 def test_unconnected_inputs_are_told_with_what_they_take():

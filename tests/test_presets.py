@@ -48,7 +48,7 @@ def test_onsets_to_midi(piece):
     assert all(event.emitted - event.time < 0.05 * 44100 for event in events)
 
 
-@pytest.mark.parametrize("name", ["beats", "beats_low_latency", "beats_from_drums"])
+@pytest.mark.parametrize("name", ["beats", "beats_small", "beats_low_latency", "beats_from_drums"])
 def test_beats_are_heard_and_foretold(piece, name):
     events = run(name, piece.samples)
     beats = times(events, "beat")

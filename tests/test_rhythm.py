@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.offline import run_offline
+from engine.graph import Graph
+from engine.node import FrameNode, FramesIn, FramesOut, Param, same_grid
+from engine.offline import quanta, run_offline
 from engine.plan import compile_graph
 from engine.preset import PresetSource
 from engine.runner import Runner
+from nodes.rhythm.beat_activation import BeatActivation
 from nodes.rhythm.beat_network import weights
 from nodes.rhythm.belief import Belief
 from nodes.rhythm.network_kernels import BANDS, CHANNELS, LAYERS, ROWS, SPAN, TAPS, network_step
 from nodes.rhythm.tempogram_kernels import add_pulse, fourier_coefficient, tempogram_column
+from nodes.spectral.stft import Stft
 
 RATE = 44100
 
@@ -66,6 +70,60 @@ def test_network_frame_by_frame_is_the_network():
         inputs[-2 * BANDS :] = bands[2 * m : 2 * m + 2].ravel()
         network_step(*weights(), inputs, rows, count, scratch, out[m])
     np.testing.assert_allclose(out, network_by_definition(bands), atol=2e-3)
+
+
+class Muffled(FrameNode):
+    """The lower quarter of a spectrum; fails from frame `fails` on."""
+
+    frame = FramesIn("magnitudes")
+    out = FramesOut("magnitudes")
+    fails = Param(1_000_000, low=0, high=1_000_000, help="frame")
+
+    def prepare(self, frame):
+        return same_grid(frame)
+
+    def step(self, frame, out):
+        if self.index >= self.fails:
+            raise ValueError("broken")
+        out[:] = frame
+        out[len(out) // 4 :] = 0.0
+
+
+def activations(music, *wires, **params):
+    """Logits and colours (steps, 4 + 44) of a graph of stft, muffled and activation, and how many faults."""
+    graph = Graph(quantum=1024).add("stft", Stft(window=2048, hop=512)).add("activation", BeatActivation())
+    graph.add("muffled", Muffled(**params)).connect("input", "stft").connect("stft.magnitude", "muffled")
+    for source, target in wires:
+        graph.connect(source, f"activation.{target}")
+    plan = compile_graph(graph)
+    runner, rows, faults = Runner(plan), [], 0
+    logits, colour = (plan.streams[f"activation.{port}"] for port in ("activation", "colour"))
+    for block in quanta(music, plan.quantum):
+        faults += sum(event.kind == "fault" for event in runner.tick(block))
+        rows += [np.r_[logits.slots[k], colour.slots[k]] for k in range(logits.count)]
+    return np.array(rows), faults
+
+
+def noise(seconds):
+    return 0.1 * np.random.default_rng(8).standard_normal(int(seconds * RATE)).astype(np.float32)
+
+
+def test_activation_of_mix_and_drums_is_the_mean_of_both():
+    music = noise(3.0)
+    both, _ = activations(music, ("stft.magnitude", "magnitude"), ("muffled", "drums"))
+    mix, drums = (activations(music, (source, "magnitude"))[0] for source in ("stft.magnitude", "muffled"))
+    assert np.abs(mix - drums).max() > 0.1
+    np.testing.assert_allclose(both, (mix + drums) / 2, atol=1e-5)
+
+
+def test_activation_hears_the_mix_where_the_drums_have_failed():
+    music = noise(4.0)
+    whole, _ = activations(music, ("stft.magnitude", "magnitude"))
+    rows, faults = activations(music, ("stft.magnitude", "magnitude"), ("muffled", "drums"), fails=100)
+    assert faults == 1
+    assert len(rows) == len(whole)
+    assert np.abs(rows[:40] - whole[:40]).max() > 0.1
+    np.testing.assert_allclose(rows[60:, 4:], whole[60:, 4:], atol=1e-5)  # colours: the network remembers
 
 
 @pytest.fixture

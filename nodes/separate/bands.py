@@ -18,14 +18,21 @@ def centres() -> npt.NDArray[np.float64]:
 
 
 def pooling(window: int, rate: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]:
-    """Triangles over the bins, each summing to 1: first bin, number of bins, weights (BANDS, most).
+    """`pooling_over` the bins of a spectrum."""
+    return pooling_over(np.arange(window // 2 + 1) * (rate / window))
 
-    No triangle is narrower than two bins, so that each holds at least one. Bands above half the rate are
-    empty.
+
+def pooling_over(
+    frequency: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]:
+    """Triangles over bins of rising frequency (Hz), each summing to 1: first bin, number of bins, weights
+    (BANDS, most).
+
+    No triangle is narrower than two bins, so that each holds at least one. Bands above the last
+    bin are empty.
     """
-    middle, width = centres(), rate / window
-    spread = np.maximum(np.gradient(middle), width)
-    frequency = np.arange(window // 2 + 1) * width
+    middle = centres()
+    spread = np.maximum(np.gradient(middle), np.interp(middle, frequency[:-1], np.diff(frequency)))
     shape = np.maximum(0.0, 1 - np.abs(frequency - middle[:, None]) / spread[:, None])
     count = (shape > 0).sum(axis=1)
     first = np.where(count > 0, np.argmax(shape > 0, axis=1), 0)

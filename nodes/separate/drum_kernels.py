@@ -11,6 +11,13 @@ from nodes.separate.evidence_kernels import FAINT, LIMIT, TINY
 REPEATING, REPEATS = np.float32(0.55), np.float32(-0.07)
 
 
+@nb.njit("void(float32[::1], int64[::1], float32[::1])", nogil=True, cache=True)
+def thin_power(magnitude, bins, power):
+    """power[k] = |magnitude[bins[k]]|^2."""
+    for k in range(len(bins)):
+        power[k] = magnitude[bins[k]] * magnitude[bins[k]]
+
+
 @nb.njit(
     "void(float32[::1], float32[::1], float32[::1], int64[::1], int64[::1], float32[:, ::1], float32, "
     "float32, float32[::1], float32[:, ::1], float32[:, ::1])",

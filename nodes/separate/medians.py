@@ -29,7 +29,7 @@ class Medians:
         frames = FRAMES_AHEAD if look_ahead else FRAMES
         self._past = np.zeros((frames, bins), np.float32)
         self._ordered = np.zeros((bins, frames), np.float32)
-        self._window = np.zeros(_odd(SPAN * window / rate), np.float32)
+        self._window = np.zeros(odd_width(SPAN * window / rate), np.float32)
         self._harmonic = np.zeros(bins, np.float32)
         self._percussive = [np.zeros(bins, np.float32) for _ in range(look_ahead + 1)]
         self._count = 0
@@ -52,6 +52,6 @@ class Medians:
         return self._harmonic, self._percussive[self._count % slots]
 
 
-def _odd(width: float) -> int:
+def odd_width(width: float) -> int:
     """The nearest odd number of bins, at least 3."""
     return max(3, 2 * int(width / 2) + 1)
