@@ -4,7 +4,7 @@ The sets of `beat_sets`, N pieces of each, whole files, no warm-up taken off, a 
 max(time, emitted); on the songs also re-lock after an abrupt change of tempo, and beats in silence and
 noise after music.
 
-aubio runs beside it. A peer is a program in an environment of its own: COMMAND gets the name of a WAV file
+The preset beats_small and aubio run beside it. A peer is a program in an environment of its own: COMMAND gets the name of a WAV file
 (mono, float32, 44.1 kHz) as its last argument and prints, line by line, the seconds at which it could have
 told each beat; FOLLOWSPOT_BEAT_PEERS may hold several, with ';' between them. A peer that fails is left
 out, with its reason. Prints tables and writes build/benchmarks/beats.json.
@@ -40,8 +40,8 @@ from tests.benchmarks.beat_sets import RATE, SETS, Clip
 Heard = dict[str, np.ndarray]
 
 
-def ours() -> Callable[[np.ndarray], tuple[Heard, float]]:
-    preset = PresetSource("beats").load()
+def ours(name: str) -> Callable[[np.ndarray], tuple[Heard, float]]:
+    preset = PresetSource(name).load()
 
     def track(audio: np.ndarray) -> tuple[Heard, float]:
         plan = compile_graph(preset.build())
@@ -167,7 +167,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=7 if name == "songs" else 0, help=clips.__doc__)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
     options = parser.parse_args()
-    trackers = {"followspot": ours(), "aubio": aubio_tempo}
+    trackers = {"followspot": ours("beats"), "beats_small": ours("beats_small"), "aubio": aubio_tempo}
     peers = options.peer or filter(None, os.environ.get("FOLLOWSPOT_BEAT_PEERS", "").split(";"))
     for name, _, command in (text.partition("=") for text in peers):
         trackers[name.strip()] = peer(command)

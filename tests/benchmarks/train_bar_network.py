@@ -191,6 +191,7 @@ def table(network, songs, mean, scale):  # type: ignore[no-untyped-def]
             bins = np.clip(np.round(2 * logits + 12), 0, BINS - 1).astype(int)
             known = asked[:, 0] >= 0
             np.add.at(counts, (asked[known, 0].astype(int), bins[known]), 1)
+    network.train()
     share = gaussian_filter(counts, (0, 1.2)) + 1.0
     share /= share.sum(axis=1, keepdims=True)
     return np.log(share[1] / share[0]).astype(np.float32)
