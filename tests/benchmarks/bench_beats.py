@@ -4,10 +4,10 @@ The sets of `beat_sets`, N pieces of each, whole files, no warm-up taken off, a 
 max(time, emitted); on the songs also re-lock after an abrupt change of tempo, and beats in silence and
 noise after music.
 
-The preset beats_small and aubio run beside it. A peer is a program in an environment of its own: COMMAND gets the name of a WAV file
-(mono, float32, 44.1 kHz) as its last argument and prints, line by line, the seconds at which it could have
-told each beat; FOLLOWSPOT_BEAT_PEERS may hold several, with ';' between them. A peer that fails is left
-out, with its reason. Prints tables and writes build/benchmarks/beats.json.
+The preset beats_small and aubio run beside it. A peer is a program in an environment of its own: COMMAND
+gets the name of a WAV file (mono, float32, 44.1 kHz) as its last argument and prints, line by line, the
+seconds at which it could have told each beat; FOLLOWSPOT_BEAT_PEERS may hold several, with ';' between
+them. A peer that fails is left out, with its reason. Prints tables and writes build/benchmarks/beats.json.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def url(console: Any) -> str:
     return f"http://127.0.0.1:{console.port}"
 
 
-def wait(condition: Any, seconds: float = 20.0) -> Any:
+def wait(condition: Any, seconds: float = 60.0) -> Any:
     """The first true value of `condition()`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
