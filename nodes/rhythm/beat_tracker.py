@@ -25,7 +25,7 @@ from nodes.rhythm.belief_kernels import TICKS
 SEARCHING, TRACKING, HOLDING, SILENT = "searching", "tracking", "holding", "silent"
 REVISE = 0.004  # seconds by which a prediction must move to be amended
 BEAT, OFF_BEAT, DOUBLE, BETWEEN, HALF = range(5)  # what the pulse may be, as in `bar_kernels.PULSES`
-SURE = 0.7  # probability with which it must be something else, at two beats in a row, to be changed
+SURE = 0.8  # probability with which it must be something else, at two beats in a row, to be changed
 LEAST_BEATS = 4  # judged before
 FAINTEST = 0.12  # beat probability at a beat that says anything about the pulse
 CERTAIN, REST = 0.6, 0.1  # probability from which it is the beat, and what all else is then worth, every beat
