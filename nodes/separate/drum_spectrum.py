@@ -40,7 +40,9 @@ class DrumSpectrum(FrameNode):
         framings = {framing_of(mode, rate)[:2]: mode for mode in ("stage", "studio")}
         if (window, hop) not in framings:
             known = " or ".join(f"{window} and {hop}" for window, hop in framings)
-            raise ValueError(f"needs a spectrum of window and hop {known}, not {window} and {hop}: set its stft so")
+            raise ValueError(
+                f"needs a spectrum of window and hop {known}, not {window} and {hop}: set its stft so"
+            )
         cut = int(THIN_FROM * window / rate)
         self._bins = np.r_[:cut, cut + THIN // 2 : window // 2 + 1 : THIN]
         count = len(self._bins)
