@@ -23,18 +23,18 @@ _AHEAD, _BEHIND = 2.0, 1.0  # seconds on the line of beats
 _BOLD, _SOFT, _RED, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
 _NEWS = 5
 
-#: Key -> (label, hand, what is set, given the value before). -1: the moment at which it arrives.
-HANDS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
-    " ": ("tap", "tap", lambda value: -1.0),
-    "o": ("this is one", "one", lambda value: -1.0),
-    ",": ("earlier", "nudge", lambda value: -10.0),
-    ".": ("later", "nudge", lambda value: 10.0),
-    "h": ("half", "octave", lambda value: "heard" if value == "half" else "half"),
-    "d": ("double", "octave", lambda value: "heard" if value == "double" else "double"),
-    "l": ("lock", "lock", lambda value: not value),
-    "p": ("hold", "freeze", lambda value: not value),
-    "r": ("follow", "follow", lambda value: -1.0),
-    "b": ("blackout", "blackout", lambda value: not value),
+#: Key -> (label, hand, what is set, given the values before). -1: the moment at which it arrives.
+HANDS: dict[str, tuple[str, str, Callable[[list[Any]], Any]]] = {
+    " ": ("tap", "tap", lambda before: -1.0),
+    "o": ("this is one", "one", lambda before: -1.0),
+    ",": ("earlier", "nudge", lambda before: -10.0),
+    ".": ("later", "nudge", lambda before: 10.0),
+    "h": ("half", "octave", lambda before: "heard" if "half" in before else "half"),
+    "d": ("double", "octave", lambda before: "heard" if "double" in before else "double"),
+    "l": ("lock", "lock", lambda before: not any(before)),
+    "p": ("hold", "freeze", lambda before: not any(before)),
+    "r": ("follow", "follow", lambda before: -1.0),
+    "b": ("blackout", "blackout", lambda before: not any(before)),
 }
 
 
@@ -64,7 +64,7 @@ class Screen:
         if kind == "about":
             self._about, self._beat = message, None
         elif kind == "values":
-            self._values = message["values"]
+            self._values = dict(message["values"])
         elif kind == "telemetry":
             self._telemetry, self._heard_at = message, time.monotonic()
         elif kind == "event":
@@ -97,8 +97,11 @@ class Screen:
             self._do({"do": "undo"})
         elif key in HANDS:
             _, name, value = HANDS[key]
-            for target in self._about["hands"].get(name, ()):
-                self._do({"do": "set", "target": target, "value": value(self._values.get(target))})
+            targets = self._about["hands"].get(name, ())
+            wanted = value([self._values.get(target) for target in targets])
+            for target in targets:  # all get the same value, and it counts before the news of it has come
+                self._do({"do": "set", "target": target, "value": wanted})
+                self._values[target] = wanted
 
     def lines(self, width: int) -> list[str]:
         """The screen, line by line."""

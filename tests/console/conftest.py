@@ -67,6 +67,13 @@ class Show:
         self.desk.start()
         self._thread.start()
         wait(lambda: self.desk.snapshot().state == "running")
+        self._untouched = dict(self.desk.values)
+
+    def hands_off(self) -> None:
+        """Every parameter as at the beginning, whatever a test has left."""
+        for target, value in self._untouched.items():
+            if self.desk.values[target] != value:
+                self.desk.set(target, value)
 
     def end(self) -> None:
         self._ending.set()

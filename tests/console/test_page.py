@@ -22,6 +22,7 @@ Image = pytest.importorskip("PIL.Image", reason="pictures are read with Pillow")
 @pytest.fixture
 def page(chromium: Any, url: str, show: Any) -> Any:
     """The page, loaded and running, at 1280 x 900."""
+    show.hands_off()
     chromium.set_window_size(1280, 900)
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     chromium.get_log("browser")
@@ -158,6 +159,15 @@ def test_keyboard(page, show):
     wait(lambda: show.desk.values["rig.blackout"] is True)
     press(page, "b")
     wait(lambda: show.desk.values["rig.blackout"] is False)
+    press(page, "b")
+    press(page, "b")  # before the first has got about
+    press(page, "b")
+    blackouts = ("rig.blackout", "conductor.blackout")
+    wait(lambda: all(show.desk.values[target] is True for target in blackouts))
+    show.desk.set("rig.blackout", False)  # by other hands: half of it is out
+    wait(lambda: ask(page, "return followspot.hands.values['rig.blackout']") is False)
+    press(page, "b")
+    wait(lambda: not any(show.desk.values[target] for target in blackouts))
     press(page, "?")
     assert ask(page, "return document.querySelector('#help').open")
     ask(page, "document.querySelector('#help').close()")

@@ -85,6 +85,16 @@ def test_keys():
     assert screen.ended
 
 
+def test_a_stroke_counts_at_once_and_what_is_half_out_goes_out():
+    done: list[dict[str, object]] = []
+    screen = Screen(done.append)
+    screen.hear({**ABOUT, "hands": {"blackout": ["beats.blackout", "rig.blackout"]}})
+    screen.hear({"type": "values", "values": {"beats.blackout": False, "rig.blackout": True}})
+    screen.key("b")
+    screen.key("b")  # before the news of the first has come
+    assert [command["value"] for command in done] == [False, False, True, True]
+
+
 def test_the_program_on_a_terminal(tmp_path: Path):
     music = tmp_path / "music.wav"
     soundfile.write(music, np.zeros(60 * RATE, np.float32), RATE)

@@ -2,11 +2,11 @@
 
 import { el, table } from "./dom.js";
 
-// A hand is there if the preset has it (about.hands). What is set: `value(now, value)`, from the stream time
-// at which the key went down, and the value before.
-const toggle = (now, value) => !value;
+// A hand is there if the preset has it (about.hands). What is set: `value(now, on)`, from the stream time
+// at which the key went down, and whether its button was lit.
+const toggle = (now, on) => !on;
 const moment = (now) => Math.max(0, now);
-const choice = (word) => (now, value) => (value === word ? "heard" : word);
+const choice = (word) => (now, on) => (on ? "heard" : word);
 const HANDS = [
   { code: " ", cap: "Space", label: "Tap", name: "tap", value: moment, big: true },
   { code: "o", cap: "O", label: "This is one", name: "one", value: moment },
@@ -48,17 +48,24 @@ export class Hands {
     this.values = values;
     for (const hand of this.hands) {
       if (!hand.on) continue;
-      const on = hand.targets.some((target) => hand.on(values[target]));
+      const on = this.lit(hand);
       hand.button.classList.toggle("on", on);
       hand.button.setAttribute("aria-pressed", on);
     }
   }
 
+  lit(hand) {
+    return hand.targets.some((target) => hand.on(this.values[target]));
+  }
+
+  // All targets get the same value: what a hand puts out is out everywhere. It counts at once, before the
+  // news of it has come back, so that a second stroke in the same instant takes it back.
   act(hand, at) {
     const now = this.link.now(at);
+    const value = hand.value(now, hand.on && this.lit(hand));
     for (const target of hand.targets) {
-      const value = hand.value(now, this.values[target]);
       if (now === null || !this.link.do({ do: "set", target, value })) this.toast("no connection");
+      else if (hand.on) this.update({ ...this.values, [target]: value });
     }
     hand.button.animate([{ background: "#ffb547" }, {}], 250);
   }

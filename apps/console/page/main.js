@@ -88,4 +88,4 @@ choose();
 draw();
 
 // For tests: what the page knows.
-window.followspot = { link, music, monitor };
+window.followspot = { link, music, monitor, hands };
