@@ -10,10 +10,10 @@ status=0
 if [ $# -gt 0 ]; then
     .venv/bin/python -m pytest -rR "$@" || status=1
 else
-    # Tests on real sound servers and of pages mostly wait: one after the other, beside all the others.
+    # Tests on real sound servers mostly wait: one after the other, beside all the others.
     mkdir -p build
-    .venv/bin/python -m pytest -rR tests/live tests/console >build/tests_live.log 2>&1 &
-    .venv/bin/python -m pytest -rR --ignore=tests/live --ignore=tests/console || status=1
+    .venv/bin/python -m pytest -rR tests/live >build/tests_live.log 2>&1 &
+    .venv/bin/python -m pytest -rR --ignore=tests/live || status=1
     wait $! || status=1
     cat build/tests_live.log
 fi
