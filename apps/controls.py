@@ -156,7 +156,7 @@ class Controls:
             new = value()
             if new is not None:
                 self._change(target.name, new)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, FollowspotError) as error:
             note(f"control of {target.name}: {error}")
 
 

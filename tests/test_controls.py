@@ -100,3 +100,14 @@ def test_a_taken_port_and_a_parameter_without_range_are_one_line(make):
         Controls(preset(gain="osc:/gain"), print, f"127.0.0.1:{make.port}")
     with pytest.raises(FollowspotError, match="has no range that MIDI could span"):
         make(free="midi:cc:1:1")
+
+
+def test_a_control_whose_parameter_has_gone_is_one_line(make, capsys):
+    controls = make(muted="midi:note:1:60")
+
+    def gone(name, value):
+        raise FollowspotError(f"there is no node {name!r}")
+
+    controls._change = gone
+    controls._message([0x90, 60, 100])  # raises nothing: the thread that listens must go on
+    assert "control of effect.muted: there is no node 'effect.muted'" in capsys.readouterr().err

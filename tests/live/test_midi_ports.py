@@ -179,7 +179,7 @@ def test_clock_at_the_receiver(receiver, opened):
 
 
 CLOSED_AMID_MESSAGES = """
-import threading, time, rtmidi
+import threading, time
 from apps.midi_listener import MidiListener
 from nodes.outputs.midi_port import MidiPort, open_inputs
 
