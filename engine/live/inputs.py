@@ -160,7 +160,7 @@ class DeviceInput:
 
     ended = False
     fault = ""
-    #: Seconds without a block after which a device counts as gone; before its first block, longer.
+    #: Seconds of waiting without a block after which a device counts as gone; before its first block, longer.
     SILENCE = 1.0
     FIRST = 5.0
     #: Seconds that closing a lost device may take.
@@ -221,7 +221,7 @@ class DeviceInput:
         self._largest = 0
         self._behind: deque[float] = deque(maxlen=1024)
         self._joined = False  # whether the stream has its place in the engine's time
-        self._last_arrival = time.monotonic_ns()
+        self._waits = 0  # in vain, since the last block
         self.present = True
         described = f"{device.name} [{device.host}], {count} channels at {rate} Hz, {self._stream.backend}"
         self._report("device", "ok", described)
@@ -287,16 +287,16 @@ class DeviceInput:
                 if waited:
                     self._check_presence()
                     return None
-                self._stream.wake.wait(_PATIENCE)
+                self._waits += not self._stream.wake.wait(_PATIENCE)
                 waited = True
         self._next += self.quantum
         return block
 
     def _check_presence(self) -> None:
+        """Waits are counted, not seconds: when the whole machine stood still, the device did not go."""
         assert self._stream is not None
-        silent = time.monotonic_ns() - self._last_arrival
         limit = self.SILENCE if self._joined else self.FIRST
-        if not self._stream.active or silent > limit * 1e9:
+        if not self._stream.active or self._waits * _PATIENCE > limit:
             self._lose()
 
     def skip(self) -> Gap | None:
@@ -317,7 +317,7 @@ class DeviceInput:
         if block is None:
             return None
         frames = len(block.audio)
-        self._last_arrival = block.arrival
+        self._waits = 0
         self._largest = max(self._largest, frames)
         self.wake.add(time.monotonic_ns() - block.arrival)
         gap = block.start > self._expected

@@ -167,6 +167,17 @@ def test_a_device_that_comes_back_goes_on_in_the_time_that_has_passed(
     assert (position - frame) / RATE == pytest.approx(10.0, abs=0.005)
 
 
+def test_a_machine_that_stood_still_has_not_lost_its_device(device: DeviceInput) -> None:
+    Hand.last.late = -30.0  # the last block came half a minute ago, when the machine was put to sleep
+    Hand.last.deliver(5)
+    drain(device)
+    assert device.read() is None
+    assert device.present
+    for _ in range(round(DeviceInput.SILENCE / inputs._PATIENCE)):
+        device.read()
+    assert not device.present  # awake for a second, and still nothing came
+
+
 def test_a_device_that_hangs_when_closed_asks_for_a_new_process(
     device: DeviceInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
