@@ -11,11 +11,15 @@ from dataclasses import dataclass, replace
 #: and Altschul 1990), so the lead is taken as it is. Fitted on the even pieces of (n)ASAP: whole performances
 #: with their piece taken out of the library against 15 s with it in.
 SCAN_SLOPE, SCAN_EVEN = 0.63, 5.8
+#: The same for the second witness (see `witness`): log odds SLOPE * share heard * (likeness - EVEN), fitted
+#: where the lead is above SCAN_EVEN. Neither is believed without the other: a lead counts up
+#: to LEAD_MOST and likeness up to ALIKE_MOST, so what is not alike is never sure, nor what has no lead.
+ALIKE_SLOPE, ALIKE_EVEN, ALIKE_MOST, LEAD_MOST = 35.0, 0.82, 3.0, 14.0
 #: The same for votes of the landmark lane. So many votes are proof even beside an equal (a loop, a copy).
-VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 6.5, 4.0, 60.0, 15.0
+VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 7.9, 4.0, 60.0, 15.0
 
 #: A match is said from this confidence on, and kept down to the lower one.
-ENTER, LEAVE = 0.99, 0.5
+ENTER, LEAVE = 0.95, 0.5
 #: Seconds for which a match must be sure before it is said.
 AGREE = 0.35
 #: Evidence of the last seconds at the held place that keeps it; and by how much more another place of the
@@ -76,6 +80,19 @@ class Hypothesis:
 def scan_confidence(score: float, rival: float, odds: float = 0.0) -> float:
     """Probability that a place is right, from its evidence in the scan, its rival's, and prior log odds."""
     return _logistic(SCAN_SLOPE * (score - rival - SCAN_EVEN) + odds)
+
+
+def seconded_confidence(
+    score: float, rival: float, likeness: float, share: float, odds: float = 0.0
+) -> float:
+    """As `scan_confidence`, with what the second witness says.
+
+    likeness : mean correlation of the music with the place, -1 to 1.
+    share : of `witness.SPAN` that was compared, 0 to 1: what was not heard says nothing.
+    """
+    lead = min(score - rival, LEAD_MOST)
+    alike = min(ALIKE_SLOPE * share * (likeness - ALIKE_EVEN), ALIKE_MOST)
+    return _logistic(SCAN_SLOPE * (lead - SCAN_EVEN) + alike + odds)
 
 
 def vote_confidence(votes: float, rival: float, odds: float = 0.0) -> float:

@@ -67,6 +67,10 @@ class Layers:
         """As `Scan.curves`."""
         return (self._whole if key in self._whole.keys else self._pool).curves(document, key)
 
+    def frames_of(self, document: int) -> Array:
+        """The frames (12, n) int8 of a document."""
+        return self._whole.frames_of(document)
+
     def of_document(self, document: int, key: int, law: Law) -> Scan:
         """A scan of one document in one key, beginning now."""
         return self._whole.of_document(document, key, law)

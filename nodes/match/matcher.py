@@ -25,6 +25,7 @@ from nodes.match.hypotheses import (
     Judge,
     Statement,
     scan_confidence,
+    seconded_confidence,
     vote_confidence,
 )
 from nodes.match.layers import Layers
@@ -36,6 +37,8 @@ from nodes.match.segment import Document
 from nodes.match.shards import Folders, Stores
 from nodes.match.store import Store, StoreGate
 from nodes.match.updates import TEMPI, Law
+from nodes.match.witness import SPAN as WITNESSED
+from nodes.match.witness import Witness
 
 Array = npt.NDArray[Any]
 
@@ -72,6 +75,7 @@ class Matcher:
     ----------
     documents, segments : what is searched, as the lanes number it.
     scan, prints : the lanes.
+    witness : has a second look at the best place of the scan.
     judge : makes up the mind.
 
     Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
@@ -102,6 +106,7 @@ class Matcher:
                 lambda n: library.frames(self.documents[n].id), unrelated_spread(sample), keys, gate, expected
             )
         self.prints = Fingerprints(self.segments, variants())
+        self.witness = Witness()
         self.judge = Judge()
         self.reset()
 
@@ -155,6 +160,7 @@ class Matcher:
         """Forget the music."""
         self.scan.reset()
         self.prints.reset()
+        self.witness.reset()
         self.judge.reset()
         self.priors.reset()
         self._query = features.QueryFrames()
@@ -180,6 +186,7 @@ class Matcher:
             self._heard += features.HOP
             if self._query.push(hop):
                 self.scan.push(self._query.frame)
+                self.witness.push(self._query.frame)
                 self._updates += 1
                 says += self._update(self._heard / features.RATE if said_at is None else said_at)
         return says
@@ -331,19 +338,28 @@ class Matcher:
         found = self.scan.peak_near(peak.document, peak.key, features.frame_index(begun), reach)
         return found if found is not None and found.score > 0.0 else None
 
+    def _odds_of(self, peak: Peak) -> float:
+        return self._odds(peak.document, features.frame_time(peak.frame), self._heard_at(), peak.tempo)
+
     def _from_scan(self, peak: Peak, now: float) -> Hypothesis:
-        position = features.frame_time(peak.frame)
-        odds = self._odds(peak.document, position, self._heard_at(), peak.tempo)
         return Hypothesis(
             document=peak.document,
-            position=position,
+            position=features.frame_time(peak.frame),
             tempo=peak.tempo,
             transposition=peak.key,
-            confidence=scan_confidence(peak.score, self.scan.rival(peak), odds),
+            confidence=self._seconded(peak),
             score=peak.score,
             lane="scan",
             time=self._heard_at(),
         ).at(now)
+
+    def _seconded(self, peak: Peak) -> float:
+        """The confidence in a place of the scan, after the second look."""
+        alike, count = self.witness.compare(
+            self.scan.frames_of(peak.document), peak.key, peak.frame, peak.tempo
+        )
+        share = count / WITNESSED
+        return seconded_confidence(peak.score, self.scan.rival(peak), alike, share, self._odds_of(peak))
 
     def _about_held(self, now: float, alignment: Hypothesis | None) -> Hypothesis | None:
         """What the lanes say about the hypothesis that is held, near where it should be."""
@@ -359,6 +375,9 @@ class Matcher:
         if peak is None:
             return None
         found = self._from_scan(peak, now)
+        # Ten seconds that hold a jump or a slip are unlike any place: what is held is not doubted for that.
+        lead = scan_confidence(peak.score, self.scan.rival(peak), self._odds_of(peak))
+        found = replace(found, confidence=max(found.confidence, lead))
         near = self._local_near()
         if near is not None and near.score >= STILL and found.confidence < SUSTAINED and self._supported():
             place = features.frame_time(near.frame)

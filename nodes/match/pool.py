@@ -130,10 +130,15 @@ class Pool:
         """As `Scan.curves`, of a document and key in the pool."""
         return self._scans[document, self.keys.index(key)].curves(0, key)
 
-    def of_document(self, document: int, key: int, law: Law) -> Scan:
-        """A scan of one document in one key, beginning now."""
+    def frames_of(self, document: int) -> Array:
+        """The frames (12, n) int8 of a document."""
         frames = self._frames.get(document)
         if frames is None:
             self._frames[document] = frames = self._frames_of(document)
+        return frames
+
+    def of_document(self, document: int, key: int, law: Law) -> Scan:
+        """A scan of one document in one key, beginning now."""
+        frames = self.frames_of(document)
         alone = Part(frames, np.zeros(1, np.int64), np.array([frames.shape[1]], np.int64))
         return Scan([alone], (key,), law=law, spread=self._spread)

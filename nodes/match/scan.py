@@ -160,12 +160,16 @@ class Scan:
         first = self.keys.index(key) * len(self.tempi)
         return score[first : first + len(self.tempi), start : start + length] / np.float32(SCALE)
 
-    def of_document(self, document: int, key: int, law: Law) -> Scan:
-        """A scan of one document in one key, beginning now."""
+    def frames_of(self, document: int) -> Array:
+        """The frames (12, n) int8 of a document."""
         part, _, local = self._locate(document)
         start, length = int(part.starts[local]), int(part.lengths[local])
-        frames = np.ascontiguousarray(part.frames[:, start : start + length])
-        alone = Part(frames, np.zeros(1, np.int64), np.array([length], np.int64))
+        return part.frames[:, start : start + length]
+
+    def of_document(self, document: int, key: int, law: Law) -> Scan:
+        """A scan of one document in one key, beginning now."""
+        frames = np.ascontiguousarray(self.frames_of(document))
+        alone = Part(frames, np.zeros(1, np.int64), np.array([frames.shape[1]], np.int64))
         return Scan([alone], (key,), self.tempi, law, self._spread)
 
     def _part_of(self, document: int) -> int:
