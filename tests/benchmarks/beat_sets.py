@@ -6,6 +6,7 @@ Beats are rows of (seconds, place in the bar from 1). The folders are those of F
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -86,6 +87,23 @@ def synthetic(count: int) -> Iterator[Clip]:
         yield style, mix(render(song), np.random.default_rng(index)), song.beat_times()
 
 
+def games(count: int) -> Iterator[Clip]:
+    """songs written for free games, the first minute (needs FluidSynth and `game_songs`)"""
+    from tests.benchmarks.follow_data import BUILD, render
+    from tests.benchmarks.game_songs import SECONDS, files, written
+
+    sure = ((name, content, song) for name, content in files() if (song := written(content)) is not None)
+    for turn, (name, content, (beats, begins)) in enumerate(itertools.islice(sure, count)):
+        BUILD.mkdir(parents=True, exist_ok=True)
+        midi = BUILD / f"game-{name}.mid"
+        midi.write_bytes(content)
+        audio, _ = sf.read(render(midi, midi.stem, turn), dtype="float32")
+        start = max(0, round((begins - 0.3) * RATE))
+        audio = audio[start : start + round(SECONDS * RATE)]
+        beats = beats - [start / RATE, 0.0]
+        yield name, audio, beats[beats[:, 0] < len(audio) / RATE - 0.1]
+
+
 SETS: dict[str, Callable[[int], Iterator[Clip]]] = {
-    each.__name__: each for each in (songs, drums, grid, grid_half, piano, synthetic)
+    each.__name__: each for each in (songs, drums, grid, grid_half, piano, synthetic, games)
 }
