@@ -338,28 +338,30 @@ class Matcher:
         found = self.scan.peak_near(peak.document, peak.key, features.frame_index(begun), reach)
         return found if found is not None and found.score > 0.0 else None
 
-    def _odds_of(self, peak: Peak) -> float:
-        return self._odds(peak.document, features.frame_time(peak.frame), self._heard_at(), peak.tempo)
-
     def _from_scan(self, peak: Peak, now: float) -> Hypothesis:
         return Hypothesis(
             document=peak.document,
             position=features.frame_time(peak.frame),
             tempo=peak.tempo,
             transposition=peak.key,
-            confidence=self._seconded(peak),
+            confidence=self._confidence(peak),
             score=peak.score,
             lane="scan",
             time=self._heard_at(),
         ).at(now)
 
-    def _seconded(self, peak: Peak) -> float:
+    def _confidence(self, peak: Peak) -> float:
         """The confidence in a place of the scan, after the second look."""
-        alike, count = self.witness.compare(
-            self.scan.frames_of(peak.document), peak.key, peak.frame, peak.tempo
-        )
-        share = count / WITNESSED
-        return seconded_confidence(peak.score, self.scan.rival(peak), alike, share, self._odds_of(peak))
+        rival = self.scan.rival(peak)
+        odds = self._odds(peak.document, features.frame_time(peak.frame), self._heard_at(), peak.tempo)
+        frames = self.scan.frames_of(peak.document)
+        alike, count = self.witness.compare(frames, peak.key, peak.frame, peak.tempo)
+        both = seconded_confidence(peak.score, rival, alike, count / WITNESSED, odds)
+        held = self.judge.held
+        if held is None or held.document != peak.document:
+            return both
+        # Ten seconds that hold a jump or a slip are unlike any place: what is held is not doubted for that.
+        return max(both, scan_confidence(peak.score, rival, odds))
 
     def _about_held(self, now: float, alignment: Hypothesis | None) -> Hypothesis | None:
         """What the lanes say about the hypothesis that is held, near where it should be."""
@@ -375,9 +377,6 @@ class Matcher:
         if peak is None:
             return None
         found = self._from_scan(peak, now)
-        # Ten seconds that hold a jump or a slip are unlike any place: what is held is not doubted for that.
-        lead = scan_confidence(peak.score, self.scan.rival(peak), self._odds_of(peak))
-        found = replace(found, confidence=max(found.confidence, lead))
         near = self._local_near()
         if near is not None and near.score >= STILL and found.confidence < SUSTAINED and self._supported():
             place = features.frame_time(near.frame)

@@ -5,7 +5,9 @@
 Two pianists of every piece, 80 s each, by other instruments (program changes, three sound fonts) or on a
 piano with pink noise at 10 dB; and references that are scores instead of recordings. Each is joined at 10 s
 and 45 s for 31 s (versions), and played whole to a library without its piece (strangers). Needs mido and
-FluidSynth. Lead alone: the matcher before it had a second witness.
+FluidSynth. `recordings`: five chorales by violin, clarinet, saxophone and bassoon against their scores among
+the piano's recordings; they, seven songs and an electronic track are the strangers. Lead alone: the matcher
+before it had a second witness.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 import mido
 import numpy as np
 import soundfile
+import soxr
 
 from nodes.match import features
 from nodes.match.chroma_kernels import FINE
@@ -70,12 +73,64 @@ def played(file: Path, name: str, font: str) -> Any:
             audio = soundfile.read(sound, dtype="float32", always_2d=True)[0].mean(axis=1)
         if name.endswith("noise"):
             audio = noisy(audio, 10.0, np.random.default_rng(len(file.stem)))
-        chroma = features.FineChroma()
-        rows = np.zeros((len(audio) // features.HOP, FINE), np.float32)
-        for n, row in enumerate(rows):
-            chroma.push(audio[n * features.HOP : (n + 1) * features.HOP], row)
-        np.save(cache, rows.astype(np.float16))
+        np.save(cache, chroma_of(audio).astype(np.float16))
     return np.load(cache).astype(np.float32)[: round(SECONDS * 10)]
+
+
+def mixed(files: list[Path]) -> Any:
+    """Fine chroma (n, 120) of the sum of some recordings."""
+    sounds = [soundfile.read(file, dtype="float32", always_2d=True) for file in files]
+    length = min(len(sound) for sound, _ in sounds)
+    audio = sum(sound[:length].mean(axis=1) for sound, _ in sounds)
+    return chroma_of(soxr.resample(audio, sounds[0][1], features.RATE))
+
+
+def chroma_of(audio: Any) -> Any:
+    chroma = features.FineChroma()
+    rows = np.zeros((len(audio) // features.HOP, FINE), np.float32)
+    for n, row in enumerate(rows):
+        chroma.push(audio[n * features.HOP : (n + 1) * features.HOP], row)
+    return rows
+
+
+def listened(search: Scan, music: Any, documents: list[Any]) -> tuple[Any, Any]:
+    """The best of the scan after every frame of some fine chroma, and the confidence with both witnesses."""
+    frames = query_frames(music)
+    rows = heard(search, frames)
+    return rows, seconded(rows, frames, documents)
+
+
+def recordings(real: list[Any], made: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Strangers and versions that no synthesiser made."""
+    tunes = sorted((DATA / "bach10").iterdir())
+    scores = [note_chroma(read_notes(tune / "score.mid")) for tune in tunes]
+    documents = [*real, *(features.as_bytes(features.smoothed(score)) for score in scores), *made]
+    whole, others = Scan([part_of(documents)], KEYS), Scan([part_of(real + made)], KEYS)
+    chorales = [mixed([tune / "mix.flac"]) for tune in tunes]
+    songs = [mixed(sorted(song.glob("*.flac"))) for song in sorted((DATA / "mdb").iterdir())]
+    tracks = [mixed([track / "mix.ogg"]) for track in sorted((DATA / "grid").iterdir())]
+    strangers = [listened(others, music, real + made) for music in (*chorales, *songs, *tracks)]
+    versions = [(len(real) + n, *listened(whole, music, documents)) for n, music in enumerate(chorales)]
+    return strangers, versions
+
+
+def pianists(
+    part: str, references: list[Any], made: list[Any], midis: list[list[Path]], numbers: range
+) -> tuple[list[Any], list[Any]]:
+    """Strangers and versions: two pianists of every piece, by some instrument."""
+    name = part if part in PROGRAMS else "piano"
+    whole = Scan([part_of(references + made)], KEYS)
+    strangers, versions = [], []
+    for number in numbers:
+        rest = references[:number] + references[number + 1 :] + made
+        others = Scan([part_of(rest)], KEYS)
+        for k, file in enumerate(midis[number][1:3]):
+            music = played(file, name, FONTS[(k + number) % len(FONTS)])
+            strangers.append(listened(others, music, rest))
+            for start in JOINS:
+                clip = music[start : start + LENGTH]
+                versions.append((number, *listened(whole, clip, references + made)))
+    return strangers, versions
 
 
 def main() -> None:
@@ -83,7 +138,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pieces", choices=("odd", "even"), default="odd")
-    choices = (*PROGRAMS, "score references")
+    choices = (*PROGRAMS, "score references", "recordings")
     parser.add_argument("--parts", nargs="+", choices=choices, default=choices)
     args = parser.parse_args()
     names = pieces()
@@ -95,25 +150,15 @@ def main() -> None:
     made = fillers(1.0, [])[1::2]
     results = json.loads(OUT.read_text()) if OUT.exists() else {}
     for part in args.parts:
-        references = real
-        if part == "score references":
+        numbers = range(args.pieces == "odd", len(names), 2)
+        if part == "recordings":
+            strangers, versions = recordings(real, made)
+        elif part == "score references":
             scores = [note_chroma(read_notes(DATA / "asap" / name / "score.mid")) for name in names]
-            references = [features.as_bytes(features.smoothed(score)) for score in scores]
-        whole = Scan([part_of(references + made)], KEYS)
-        strangers, versions = [], []
-        for number in range(args.pieces == "odd", len(names), 2):
-            rest = references[:number] + references[number + 1 :] + made
-            others = Scan([part_of(rest)], KEYS)
-            for k, file in enumerate(midis[number][1:3]):
-                name = "piano" if part == "score references" else part
-                music = played(file, name, FONTS[(k + number) % len(FONTS)])
-                for start in JOINS:
-                    frames = query_frames(music[start : start + LENGTH])
-                    rows = heard(whole, frames)
-                    versions.append((number, rows, seconded(rows, frames, references + made)))
-                frames = query_frames(music)
-                rows = heard(others, frames)
-                strangers.append((rows, seconded(rows, frames, rest)))
+            written = [features.as_bytes(features.smoothed(score)) for score in scores]
+            strangers, versions = pianists(part, written, made, midis, numbers)
+        else:
+            strangers, versions = pianists(part, real, made, midis, numbers)
         hours = sum(len(rows) for rows, _ in strangers) / features.FRAME_RATE / 3600
         print(f"{part}, {args.pieces} pieces: {hours:.2f} h of strangers, {len(versions)} versions")
         table = Table()
