@@ -55,6 +55,9 @@ def by_program(file: Path, program: int, out: Path) -> None:
             tick = round(time * 960)  # 120 BPM, 480 ticks
             track.append(message.copy(channel=0, time=tick - last))
             last = tick
+    # Without this FluidSynth goes on for as long as a note sounds.
+    track.append(mido.Message("control_change", control=64, value=0))
+    track.append(mido.Message("control_change", control=123, value=0))
     whole = mido.MidiFile(ticks_per_beat=480)
     whole.tracks.append(track)
     whole.save(out)
