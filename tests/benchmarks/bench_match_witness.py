@@ -1,8 +1,8 @@
 """What the second witness is worth: false alarms against recall, by the scan's lead alone and with it.
 
-    python -m tests.benchmarks.bench_match_witness [--pieces odd|even] [--hours 1]
+    python -m tests.benchmarks.bench_match_witness [--pieces odd|even] [--hours 1] [--speeds 1]
 
-Reads what `bench_match_roc --speeds 1` (same pieces and hours) has kept, so run that first. Both columns
+Reads what `bench_match_roc` (same pieces, hours and speeds) has kept, so run that first. Both columns
 are the scan alone: no landmarks, no hand-over from moment to moment (that is `bench_match strangers`).
 """
 
@@ -29,6 +29,7 @@ from tests.benchmarks.bench_match_roc import (
     WITHIN,
     begun,
     by_lead,
+    faster,
 )
 from tests.benchmarks.match_data import CACHE, DATA, fillers, pieces, query_frames
 
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument(
         "--hours", type=float, default=1.0, help="of made-up documents, as in bench_match_roc"
     )
+    parser.add_argument("--speeds", type=float, nargs="+", default=[1.0], help="of the strangers")
     args = parser.parse_args()
     names, kept = pieces(), CACHE / "roc"
     stems = {
@@ -111,17 +113,20 @@ def main() -> None:
     strangers, versions = [], []
     for number in range(args.pieces == "odd", len(names), 2):
         others = real[:number] + real[number + 1 :] + made
-        for file in sorted(kept.glob(f"stranger-{args.hours:g}-asap__{names[number]}__*-1.npy")):
-            music = query_frames(fine(file.stem.split("-", 2)[2][:-2]))
-            rows = np.load(file)
-            strangers.append((rows, seconded(rows, music, others)))
+        for stem in stems[names[number]]:
+            for speed in args.speeds:
+                whole = f"asap__{names[number]}__{stem}"
+                file = kept / f"stranger-{args.hours:g}-{whole}-{speed:g}.npy"
+                if file.exists():
+                    rows, music = np.load(file), query_frames(faster(fine(whole), speed))
+                    strangers.append((rows, seconded(rows, music, others)))
         for file in sorted(kept.glob(f"version-{args.hours:g}-asap__{names[number]}__*.npy")):
             stem, start = file.stem.split("-", 2)[2].rsplit("-", 1)
             whole, rows = fine(stem), np.load(file)
             music = query_frames(whole[int(start) : int(start) + min(310, len(whole) - 20)])
             versions.append((number, rows, seconded(rows, music, real + made)))
     if not strangers or not versions:
-        raise SystemExit(f"nothing kept for the {args.pieces} pieces: run bench_match_roc --speeds 1 first")
+        raise SystemExit(f"nothing kept for the {args.pieces} pieces: run bench_match_roc first")
 
     hours = sum(len(rows) for rows, _ in strangers) / features.FRAME_RATE / 3600
     print(f"{args.pieces} pieces: {hours:.2f} h of strangers, {len(versions)} versions of 30 s, 12 keys")
