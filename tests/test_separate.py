@@ -158,13 +158,13 @@ def test_parts_are_weighed_by_what_is_expected_of_their_stems():
     shares = np.array([(w[:, k : k + 2] @ h[k : k + 2]) ** 1.5 for k in (0, 2, 4)])
     likely = np.array([expected[0], expected[1], 1 - expected.sum(axis=0)])
     shares *= np.exp(0.25 * strokes[:, None] * percussive) * np.maximum(likely, 0.01) ** 0.6
-    np.testing.assert_allclose(masks[:2], (shares / shares.sum(axis=0))[:2], rtol=1e-3)
-    assert not masks[2].any()
+    np.testing.assert_allclose(masks, shares / shares.sum(axis=0), rtol=1e-3)
 
 
-def test_the_voice_mask_leans_to_the_melody():
+@pytest.mark.parametrize("kept", [(False, False, False), (False, False, True)])
+def test_the_voice_mask_leans_to_the_melody(kept):
     """A gliding tone with harmonics and a softer one between them, from masks that know neither."""
-    melody = Melody(2048, RATE, voice=1)
+    melody = Melody(2048, RATE, voice=1, kept=kept)
     bins = np.arange(1025) * RATE / 2048
 
     def lines(fundamental, count):
@@ -181,13 +181,14 @@ def test_the_voice_mask_leans_to_the_melody():
     assert own.sum() > 15 and between.sum() > 5
     assert masks[1, own].mean() > 0.4 and masks[1, between].mean() < 0.22
     np.testing.assert_allclose(masks[:, bins > 5000], 0.3)
-    before, after = 0.3, masks[1]
-    np.testing.assert_allclose(masks[0], 0.3 * (1 - after) / (1 - before), rtol=1e-4)
+    left, own = 1.0 - 0.3 * sum(kept), masks[1]
+    np.testing.assert_allclose(masks[0], 0.3 * (left - own) / (left - 0.3), rtol=1e-4)
+    np.testing.assert_allclose(masks[2], 0.3 if kept[2] else masks[0], rtol=1e-4)
 
 
 def test_without_a_melody_the_masks_stay():
     masks = np.full((3, 1025), 0.3, np.float32)
-    melody = Melody(2048, RATE, voice=1)
+    melody = Melody(2048, RATE, voice=1, kept=[False] * 3)
     melody.step(np.zeros(1025, np.float32), masks)
     np.testing.assert_allclose(masks, 0.3)
     melody.step(np.ones(1025, np.float32), masks)

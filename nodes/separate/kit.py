@@ -18,6 +18,7 @@ ITERATIONS = 60
 STRUCK, PITCHED, BASS = 30, 30, 15
 VOICES = ("vocal", "voice", "vox", "sing", "choir", "speech")
 DRUMS = ("drum", "kick", "snare", "hihat", "hi-hat", "hat", "tom", "cymbal", "perc", "clap")
+DRUM, VOICE, LOW, REST = range(4)  # what a part is
 FORMAT = 1
 
 Array = npt.NDArray[np.float32]
@@ -86,9 +87,11 @@ class Kit:
 
 
 def stem_of(part: Part) -> int:
-    """What a part is, by its name: 0 drums, 1 vocals, 2 bass, 3 anything else."""
+    """What a part is, by its name: `DRUM`, `VOICE`, `LOW` (bass) or `REST`."""
     name = part.name.lower()
-    return 0 if part.struck else 1 if any(word in name for word in VOICES) else 2 if "bass" in name else 3
+    if part.struck:
+        return DRUM
+    return VOICE if any(word in name for word in VOICES) else LOW if "bass" in name else REST
 
 
 def learn(takes: Mapping[str, Array], rate: int, mode: str = "studio") -> Kit:

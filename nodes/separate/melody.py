@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,10 +24,17 @@ class Melody:
 
     Source: the cascade of Driedger and Mueller, ICASSP 2015 (a harmonic part, then a mask by the melody),
     with a tracker in place of an annotated melody.
+
+    Parameters
+    ----------
+    window, rate : of the transform, samples and Hz.
+    voice : row of the masks that is the voice.
+    kept : for each row whether it is left as it is.
     """
 
-    def __init__(self, window: int, rate: int, voice: int) -> None:
+    def __init__(self, window: int, rate: int, voice: int, kept: Sequence[bool]) -> None:
         self._voice = voice
+        self._kept = np.array(kept)
         self._scale = window / rate
         count = int(PER_OCTAVE * np.log2(HIGHEST / LOWEST))
         self._fundamentals = LOWEST * self._scale * 2.0 ** (np.arange(count) / PER_OCTAVE)
@@ -48,4 +57,4 @@ class Melody:
         level = find_pitches(self._root, *self._clear, self._fundamentals, self._salience)
         found = follow_pitch(self._salience, level, self._belief, self._scratch)
         best = int(found)
-        comb(self._fundamentals[best], found - best, self._top, self._voice, masks)
+        comb(self._fundamentals[best], found - best, self._top, self._voice, self._kept, masks)

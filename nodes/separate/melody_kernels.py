@@ -73,18 +73,24 @@ def follow_pitch(salience, level, belief, scratch):
     return best + min(0.999, sure * clarity)
 
 
-@nb.njit("void(float64, float64, int64, int64, float32[:, ::1])", nogil=True, cache=True)
-def comb(fundamental, belief, top, voice, masks):
+@nb.njit("void(float64, float64, int64, int64, boolean[::1], float32[:, ::1])", nogil=True, cache=True)
+def comb(fundamental, belief, top, voice, kept, masks):
     """Lean the row `voice` of the masks (stems, bins) to the harmonics of `fundamental` (bins), below `top`.
 
-    The other stems keep their shares of what is left.
+    Stems that are `kept` stay as they are; the others keep their shares of what is left.
     """
     for k in range(min(top, masks.shape[1])):
         number = max(1.0, np.floor(k / fundamental + 0.5))
         inside = min(1.0, max(0.0, WITHIN - abs(k - number * fundamental) / SLOPE))
         odds = np.exp(belief * LEAN * (2.0 * inside - 1.0))
-        before = masks[voice, k]
+        whole = 1.0 + 1e-9
+        for stem in range(masks.shape[0]):
+            whole -= masks[stem, k] if kept[stem] else 0.0
+        before = masks[voice, k] / whole
         after = before * odds / (before * odds + 1.0 - before + 1e-9)
         left = (1.0 - after) / (1.0 - before + 1e-9)
         for stem in range(masks.shape[0]):
-            masks[stem, k] = after if stem == voice else min(1.0, masks[stem, k] * left)
+            if stem == voice:
+                masks[stem, k] = after * whole
+            elif not kept[stem]:
+                masks[stem, k] = min(1.0, masks[stem, k] * left)

@@ -57,12 +57,12 @@ def activate(templates, frame, activations, gradient, iterations):
     fastmath={"reassoc", "contract"},
 )
 def part_masks(templates, activations, starts, strokes, stems, lean, percussive, expected, masks):
-    """Masks (outputs - 1, bins) of all parts but the last: each part's share of the model, to the power 1.5.
+    """Masks (parts, bins): each part's share of the model, to the power 1.5.
 
     templates (bins, templates), the part p from starts[p] on. Parts with strokes[p] = 1 gain, those with -1
     lose where a bin is `percussive` (log ratio), by exp(lean * ratio / 2); and each is weighed by what is
     expected of the stem that it is, stems[p] (0 drums, 1 vocals, 2 bass, 3 rest), to the power EXPECTATION;
-    expected (3, bins) has the masks of the first three. Masks of outputs beyond the parts are 0.
+    expected (3, bins) has the masks of the first three.
     """
     parts = len(starts) - 1
     one = np.float32(1.0)
@@ -81,10 +81,9 @@ def part_masks(templates, activations, starts, strokes, stems, lean, percussive,
             elif strokes[p] < 0:
                 x *= one / bent
             total += x
-            if p < parts - 1:
-                masks[p, k] = x
-        for p in range(masks.shape[0]):
-            masks[p, k] = masks[p, k] / total if p < parts - 1 else np.float32(0.0)
+            masks[p, k] = x
+        for p in range(parts):
+            masks[p, k] /= total
 
 
 @nb.njit("void(float32[::1], int64[::1], float32[::1])", nogil=True, cache=True)

@@ -42,7 +42,8 @@ class Separate(MaskedNode):
         window, hop, look_ahead = framing_of(self.mode, audio.rate)
         formats = self.cutting(audio, window, hop, look_ahead)
         self._expectation = Expectation(self.mode, audio.rate)
-        self._melody = Melody(window, audio.rate, tuple(self.outputs).index("vocals"))
+        stems = tuple(self.outputs)[:-1]
+        self._melody = Melody(window, audio.rate, stems.index("vocals"), [False] * len(stems))
         return formats
 
     def reset(self) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 from engine.errors import FollowspotError
 from engine.node import AudioFormat, AudioOut, Param
 from nodes.separate.expectation import Expectation
-from nodes.separate.kit import Kit, learn, stem_of
+from nodes.separate.kit import VOICE, Kit, learn, stem_of
 from nodes.separate.masked import MaskedNode, framing_of
+from nodes.separate.melody import Melody
 from nodes.separate.nmf_kernels import activate, part_masks, pool
 from nodes.separate.pooling import pooling_edges
 
@@ -24,16 +25,18 @@ class SoundCheck(MaskedNode):
     four parts. Each frame of the mix is explained by them (multiplicative updates for the KL divergence, a
     fixed number); a part gets its share of the model (to the power 1.5). Where some parts are struck and
     others are not, what medians in time and frequency say about each bin tips the scale, and so does what
-    the network of `separate` expects of drums, vocals, bass and rest, by the parts' names. The outputs are
-    the kit's parts in order; the last part, and what no part explains, is `rest`; outputs beyond the kit's
-    parts are silent.
+    the network of `separate` expects of drums, vocals, bass and rest, by the parts' names. In the first part
+    that a name tells to be a voice the melody is followed, and its share leans to the harmonics, as in
+    `separate`; a pitch says nothing about what is struck, whose share stays. The outputs are the kit's parts
+    in order; the last part, and what no part explains, is `rest`; outputs beyond the kit's parts are silent.
 
     Latency: window - gcd(hop, quantum) samples, as declared; the kit's mode (23 or 46 ms) includes a quantum
     of one hop.
 
     Errors: a kit that is missing, damaged or has more than four parts is refused.
 
-    Sources: Lee and Seung, Nature 401, 1999; Dittmar and Gaertner, DAFx 2014.
+    Sources: Lee and Seung, Nature 401, 1999; Dittmar and Gaertner, DAFx 2014; Driedger and Mueller, ICASSP
+    2015 (melody).
     """
 
     one = AudioOut("the kit's first part, float32 (channels, quantum)")
@@ -68,6 +71,9 @@ class SoundCheck(MaskedNode):
         self._activations = np.zeros(self._starts[-1], np.float32)
         self._gradient = np.zeros(self._starts[-1], np.float32)
         self._played = np.array([stem_of(part) for part in kit.parts])
+        voices = np.flatnonzero(self._played == VOICE)
+        self._melody = Melody(window, audio.rate, int(voices[0]), struck) if len(voices) else None
+        self._shares = np.zeros((len(kit.parts), window // 2 + 1), np.float32)
         self._expected = np.zeros((3, window // 2 + 1), np.float32)
         self._expectation = Expectation(kit.mode, audio.rate)
         return formats
@@ -75,6 +81,8 @@ class SoundCheck(MaskedNode):
     def reset(self) -> None:
         super().reset()
         self._expectation.reset()
+        if self._melody is not None:
+            self._melody.reset()
 
     def mask(self, power: np.ndarray, masks: np.ndarray) -> None:
         self._expectation.step(power, self._expected)
@@ -90,19 +98,22 @@ class SoundCheck(MaskedNode):
             self.lean,
             self._expectation.percussive,
             self._expected,
-            masks,
+            self._shares,
         )
+        if self._melody is not None:
+            self._melody.step(power, self._shares)
+        masks[: len(self._shares) - 1] = self._shares[:-1]
 
     test_seconds = 1.5
 
     @classmethod
     def test_params(cls) -> list[dict[str, object]]:
-        """For the conformance kit: a kit of a made-up snare, two tones and a chord."""
+        """For the conformance kit: a kit of a made-up snare, two tones, one of them a voice, and a chord."""
         t = np.arange(22050) / 44100
         snare = np.random.default_rng(0).standard_normal(len(t)) * np.exp(-t / 0.05)
         chord = sum(np.sin(2 * np.pi * f * t) for f in (220.0, 277.2, 329.6, 660.0))
         path = Path(tempfile.gettempdir()) / f"followspot-kit-{os.getpid()}.npz"
         low, high = (np.sin(2 * np.pi * f * t) for f in (110.0, 440.0))
-        takes = {"snare": snare, "low": low, "high": high, "chord": chord}
+        takes = {"snare": snare, "low": low, "voice": high, "chord": chord}
         learn(takes, 44100, "stage").save(path)
         return [{"kit": str(path)}]
