@@ -1,6 +1,7 @@
 """Count what the beat network says is worth: python -m tests.benchmarks.count_beat_tables NETWORK FOLDER...
 
-NETWORK: the .npz that `train_beat_network` wrote. FOLDER...: songs of `make_beat_songs`. Writes
+NETWORK: the .npz that `train_beat_network` wrote. FOLDER...: songs of `make_beat_songs`; of those with drums
+beside the mix the mean of both logits is counted, as `BeatActivation` says it. Writes
 `nodes/rhythm/beat_network.npz`: the weights and the log likelihood ratios of the logits on the beat and half
 way, against elsewhere.
 """
@@ -88,7 +89,9 @@ def main() -> None:
             with np.load(path) as song:
                 if "style" not in song or str(song["style"]) == "noise":
                     continue
-                output, beats = logits(song["x"].astype(np.float32), options.network), song["beats"]
+                sounds = [song[name].astype(np.float32) for name in ("x", "drums") if name in song]
+                beats = song["beats"]
+            output = np.mean([logits(bands, options.network) for bands in sounds], axis=0)
             count_beats(output, beats[:, 0], beat_counts)
     with np.load(options.network) as file:
         weights = {name: file[name].astype(np.float32) for name in file.files if "table" not in name}

@@ -2,12 +2,14 @@
 
 Composes and renders songs of `tests/benchmarks/band` (needs fluidsynth and its sound fonts), some begun late
 or played faster and slower, and pieces in which noise stands alone or takes over, and writes one .npz each:
-`x` (frames, 32) bands, `chroma` (frames / 2, 12), `beats` rows of (seconds, place in the bar), `style`.
+`x` (frames, 32) bands, `chroma` (frames / 2, 12), `beats` rows of (seconds, place in the bar), `style`; with
+--drums also `drums` and `drums_chroma`, the same of the drums that `DrumSpectrum` takes out of the mix.
 What is there is kept.
 
 With `--accompanied train` the songs are MMA's (`band/accompaniment.py`, needs the program mma), some of them
 as their drums alone or without drums; with `--accompanied apart` in the styles that are never trained on;
-with `--accompanied busy` slow ones of the trained styles with even strokes between the beats on top.
+with `--accompanied busy` slow ones of the trained styles with even strokes between the beats on top; with
+`--accompanied sparse` fast ones with few strokes.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import lfilter
 
+from engine.node import FramesFormat
 from nodes.rhythm.accent_kernels import (
     BANDS,
     CLASSES,
@@ -26,6 +29,7 @@ from nodes.rhythm.accent_kernels import (
     band_weights,
     pitch_places,
 )
+from nodes.separate.drum_spectrum import DrumSpectrum
 from tests.benchmarks.band.accompaniment import accompany, choose
 from tests.benchmarks.band.mix import mix
 from tests.benchmarks.band.render import render
@@ -35,22 +39,44 @@ RATE, WINDOW, HOP = 44100, 2048, 512
 MEMORY = 3.0  # seconds in which the level halves, as in `BeatActivation`
 
 
-def features(audio: np.ndarray) -> dict[str, np.ndarray]:
-    """Bands (frames, BANDS) and chroma of every two frames as `BeatActivation` computes them; frame i ends at
-    sample (i + 1) * HOP."""
-    first, count, weights = band_weights(RATE, WINDOW // 2 + 1)
+def spectra(audio: np.ndarray) -> np.ndarray:
+    """Magnitudes (frames, bins) as those of `Stft`; frame i ends at sample (i + 1) * HOP."""
     hann = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
     padded = np.concatenate([np.zeros(WINDOW, np.float32), audio.astype(np.float32)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[HOP::HOP]
-    out, level = np.zeros((len(windows), BANDS), np.float32), np.zeros(1, np.float32)
-    places, chroma = pitch_places(RATE, WINDOW // 2 + 1), np.zeros((len(windows) // 2, CLASSES), np.float32)
+    return np.array([np.abs(np.fft.rfft(w * hann)).astype(np.float32) / WINDOW for w in windows])
+
+
+def drums_of(magnitudes: np.ndarray) -> np.ndarray:
+    """The magnitudes of the drums alone, as `DrumSpectrum` takes them out."""
+    node = DrumSpectrum()
+    node.prepare(FramesFormat(rate=RATE, hop=HOP, origin=0, shape=magnitudes.shape[1:]))
+    out = np.zeros_like(magnitudes)
+    for magnitude, drums in zip(magnitudes, out, strict=True):
+        node.step(magnitude, drums)
+    return out
+
+
+def features(magnitudes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bands (frames, BANDS) and chroma of every two frames as `BeatActivation` computes them."""
+    first, count, weights = band_weights(RATE, WINDOW // 2 + 1)
+    out, level = np.zeros((len(magnitudes), BANDS), np.float32), np.zeros(1, np.float32)
+    places, chroma = pitch_places(RATE, WINDOW // 2 + 1), np.zeros((len(out) // 2, CLASSES), np.float32)
     decay = np.float32(0.5 ** (HOP / RATE / MEMORY))
-    for i, window in enumerate(windows):
-        magnitude = np.abs(np.fft.rfft(window * hann)).astype(np.float32) / WINDOW
+    for i, magnitude in enumerate(magnitudes):
         accent_bands(magnitude, first, count, weights, level, decay, out[i])
         if i < 2 * len(chroma):
             add_chroma(magnitude, *places, chroma[i // 2])
-    return {"x": out.astype(np.float16), "chroma": chroma.astype(np.float16)}
+    return out.astype(np.float16), chroma.astype(np.float16)
+
+
+def write(path: Path, audio: np.ndarray, drums: bool, beats: np.ndarray, style: str) -> None:
+    """One song's features, its beats and its style."""
+    magnitudes = spectra(audio)
+    (bands, chroma), more = features(magnitudes), {}
+    if drums:
+        more["drums"], more["drums_chroma"] = features(drums_of(magnitudes))
+    np.savez(path, x=bands, chroma=chroma, beats=beats, style=style, **more)
 
 
 def song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.ndarray]:
@@ -70,8 +96,8 @@ def song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.ndarra
 def accompanied(seed: int, index: int, kind: str, late: float) -> tuple[str, np.ndarray, np.ndarray]:
     """(style, audio, beats) of a song in a style of MMA's: the mix, its drums alone, or all but the drums."""
     rng = np.random.default_rng([55, seed, index])
-    name = choose(rng, kind == "apart", kind == "busy")
-    composed = accompany(name, seed * 100000 + index, busy=kind == "busy")
+    name = choose(rng, kind == "apart", kind)
+    composed = accompany(name, seed * 100000 + index, lean=kind)
     stems = {stem: wave for stem, wave in render(composed).items() if np.abs(wave).max() > 1e-4}
     part = rng.random()
     if part < 0.16 and "drums" in stems:
@@ -134,7 +160,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--songs", type=int, default=402)
     parser.add_argument("--first", type=int, default=0, help="number of the first song")
-    parser.add_argument("--accompanied", choices=("train", "busy", "apart"))
+    parser.add_argument("--accompanied", choices=("train", "busy", "sparse", "apart"))
+    parser.add_argument("--drums", action="store_true", help="the drums beside the mix")
     parser.add_argument("--noise", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1, help="songs of different seeds share no composition")
     options = parser.parse_args()
@@ -146,12 +173,12 @@ def main() -> None:
                 style, audio, beats = accompanied(options.seed, index, options.accompanied, late=0.15)
             else:
                 style, audio, beats = song(options.seed, index, late=0.25)
-            np.savez(path, **features(audio), beats=beats, style=style)
+            write(path, audio, options.drums, beats, style)
     for index in range(options.noise):
         path = options.folder / f"n{index:04d}.npz"
         if not path.exists():
             audio, beats = interrupted(options.seed + 76, index)
-            np.savez(path, **features(audio), beats=beats, style="noise")
+            write(path, audio, options.drums, beats, "noise")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ NAMES: list[tuple[str, float, float, int, int]] = [
 ]  # fmt: skip
 MORE = re.compile(r"rock|beat|pop|blues|ballad|bald|68|128|hrk|shuffle|funk")  # twice as often
 SLOW = re.compile(r"slow|ballad|bald|68|128|34|waltz|shuffle|50s|soul|hymn|r&b|rnb")  # in busy songs
+HATS = (42, 44, 46, 51, 53, 54, 59, 69, 70, 82)  # hats, rides, tambourine, shakers
 MODES_BASS = ("kick", "eighths", "riff", "two", "one", "walk")
 MODES_CHORDS = ("strum", "strum16", "chug", "stabs", "skank", "backbeat", "riff", "arpeggio", "pad", "comp")
 ROOTS = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
@@ -108,12 +109,12 @@ def grooves(name: str) -> dict[str, tuple[list[str], int]]:
     return found
 
 
-def choose(rng: np.random.Generator, apart: bool, busy: bool = False) -> str:
-    """A style's name, out of those that are kept apart or out of the others; `busy`: slow ones and those in
-    three more often."""
+def choose(rng: np.random.Generator, apart: bool, lean: str = "") -> str:
+    """A style's name, out of those that are kept apart or out of the others; `lean` busy: slow ones and those
+    in three more often."""
     those = [name for name in names() if kept_apart(name) == apart]
     weight = np.array([2.0 if MORE.search(name) else 1.0 for name in those])
-    if busy:
+    if lean == "busy":
         weight *= [3.0 if SLOW.search(name) else 1.0 for name in those]
     return str(rng.choice(those, p=weight / weight.sum()))
 
@@ -214,14 +215,17 @@ def players(midi: mido.MidiFile, unit: int, last: float) -> list[Player]:
     return found
 
 
-def accompany(name: str, seed: int, keep: Path | None = None, busy: bool = False) -> Song:
-    """A song of 25 to 40 s in style `name`; everything follows from (name, seed, busy). `keep`: where MMA's
-    own MIDI file is to stay; `busy`: not above 100 BPM where the style may be slow, with even strokes twice,
-    three or four times a beat on top: what is heard double."""
+def accompany(name: str, seed: int, keep: Path | None = None, lean: str = "") -> Song:
+    """A song of 25 to 40 s in style `name`; everything follows from (name, seed, lean). `keep`: where MMA's
+    own MIDI file is to stay; `lean` busy: not above 100 BPM where the style may be slow, with even strokes
+    twice, three or four times a beat on top: what is heard double; `lean` sparse: as fast as the style may
+    be, with few strokes a beat: what is heard at half its tempo."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), seed])
     low, high, unit, division = next(row[1:] for row in NAMES if re.search(row[0], name))
-    if busy:
+    if lean == "busy":
         low, high = low * 0.95, min(high, max(100.0, 1.2 * low))
+    elif lean == "sparse":
+        low, high = max(low, min(110.0, 0.85 * high)), min(1.1 * high, 200.0)
     bpm = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     times = sorted({time for kind, (_, time) in grooves(name).items() if kind.startswith("main")})
     time = int(rng.choice(times))
@@ -246,8 +250,10 @@ def accompany(name: str, seed: int, keep: Path | None = None, busy: bool = False
         if player.stem == "other" and rng.random() < 0.25:
             player.program = int(rng.choice(GUITARS if rng.random() < 0.5 else KEYS))
     mma = _thinned(mma, rng)
+    if lean == "sparse":
+        mma = _sparse(mma, rng)
     own = _own_parts(mma, style, chords, beats, rng, tight)
-    if busy:
+    if lean == "busy":
         own += _busy_parts(style, chords, rng, tight)
     return Song(name, seed, meter, division, tempo, beats, [*mma, *own])
 
@@ -260,6 +266,24 @@ def _thinned(mma: list[Player], rng: np.random.Generator) -> list[Player]:
         mma = [
             p for p in mma if p.stem not in gone and not (p.stem == "other" and rng.random() < share)
         ] or mma
+    return mma
+
+
+def _sparse(mma: list[Player], rng: np.random.Generator) -> list[Player]:
+    """Drums without hats, and players who leave out what is not on a beat or half a beat (of these some)."""
+    if rng.random() < 0.6:
+        for player in mma:
+            if player.drums:
+                player.notes = [n for n in player.notes if n.pitch not in HATS] or player.notes
+    for player in mma:
+        if rng.random() < 0.6:
+            step = float(rng.choice([0.5, 1.0, 1.0]))
+            left = [n for n in player.notes if abs(n.beat / step - round(n.beat / step)) < 0.15]
+            player.notes = left or player.notes
+            if not player.drums:
+                stretch = rng.uniform(1.0, 2.5)
+                for note in player.notes:
+                    note.length *= stretch
     return mma
 
 
