@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import mido
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from engine.errors import FollowspotError
 from engine.events import Event
 from nodes.follow.cue_list import load_cues
 from nodes.follow.made_up import BASS, MELODY, QUARTER, made_up_notes, made_up_score
-from nodes.follow.score import load_score
+from nodes.follow.score import Score, load_score
 from nodes.follow.score_cues import ScoreCues, predict
 from nodes.follow.symbolic import SymbolicTracker
 from nodes.outputs.time_code import TimeCode, full_frame, quarter_frame
@@ -58,6 +59,38 @@ def test_wrong_and_missing_notes_do_no_harm(score):
     times, _ = reached(score, sorted(map(tuple, [*notes, *wrong])))
     error = np.abs(times - np.arange(24) * QUARTER)
     assert np.nanmean(error < 0.025) > 0.85
+
+
+def test_a_chord_rolled_slowly_is_one_chord():
+    """The last note of the roll is all of each chord after it, as at the end of Chopin op. 38."""
+    quarters = 0.5 * np.arange(16)
+    line, roll = [69, 65, 67, 69, 65, 67, 69, 65], [29, 41, 48, 53, 57, 60, 65, 69]
+    chords = [*((pitch,) for pitch in line), tuple(roll), *[(69,)] * 7]
+    rows = [(t, t + 0.4, pitch) for t, chord in zip(quarters, chords, strict=True) for pitch in chord]
+    onset, end, pitch = np.array(sorted(rows)).T
+    knots = np.array([[0.0, 0.0], [8.0, 16.0]])
+    score = Score(onset, end, pitch.astype(int), knots, np.array([[0.0, 1.0]]))
+    played = [(1.1 * t, chord[0]) for t, chord in zip(quarters[:8], chords, strict=False)]
+    played += [(4.4 + 0.25 * k, pitch) for k, pitch in enumerate(roll)]
+    after = 6.15 + 0.7 * np.arange(1, 8)
+    times, tracker = reached(score, [*played, *((time, 69) for time in after)])
+    np.testing.assert_allclose(times, [*(1.1 * quarters[:8]), 4.4, *after])
+    assert tracker.jumps == 0
+
+
+def test_a_note_never_let_go_is_in_the_score(tmp_path):
+    """A grace note without length, let go in the tick in which it is struck: the file says so first."""
+    file, track = mido.MidiFile(ticks_per_beat=480), mido.MidiTrack()
+    for kind, pitch, ticks in (
+        ("note_off", 72, 0), ("note_on", 72, 0), ("note_on", 60, 0), ("note_off", 60, 480)
+    ):  # fmt: skip
+        track.append(mido.Message(kind, note=pitch, velocity=64, time=ticks))
+    file.tracks.append(track)
+    file.save(tmp_path / "score.mid")
+    score = load_score(tmp_path / "score.mid")
+    np.testing.assert_allclose(score.onset, [0.0, 0.0])
+    np.testing.assert_allclose(score.end, [0.5, 0.5])
+    assert score.pitch.tolist() == [60, 72]
 
 
 def test_a_skip_is_found_within_seconds(score):

@@ -128,6 +128,8 @@ def _load_midi(path: Path) -> Score:
                 sounding.setdefault(key, []).append(seconds)
             elif sounding.get(key):
                 notes.append((sounding[key].pop(0), seconds, message.note, "", 16 * track + message.channel))
+    for (track, channel, pitch), starts in sounding.items():  # never let go: they sound to the end
+        notes += [(start, seconds, pitch, "", 16 * track + channel) for start in starts]
     clock.append((last + per_quarter, seconds + mido.tick2second(per_quarter, per_quarter, tempo)))
     if not signatures or signatures[0][0] > 0:
         signatures.insert(0, (0, 4, 4))

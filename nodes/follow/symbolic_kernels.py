@@ -22,6 +22,7 @@ SKIPPED = 1.2  # of a chord left out
 UNPLAYED = 0.3  # of a note left out of a chord
 JUMP = 24.0
 SPREAD = 0.08  # s between the notes of a chord
+ROLLED = 2.0  # most that a note of a chord may cost for coming late: chords are rolled, graces taken slowly
 LATE = 8.0  # most that a note out of time may cost
 WORST = -60.0
 
@@ -51,7 +52,7 @@ def play(cells, new, played, new_played, onset, first, pitches, time, pitch):  #
         expected = False
         if bit >= 0:
             off = (time - begun) / SPREAD
-            price = min(0.5 * off * off, EXTRA - 0.5)
+            price = min(0.5 * off * off, ROLLED)
             if mask >> bit & 1:
                 price += AGAIN
             if cells[SCORE, i] - price > score:

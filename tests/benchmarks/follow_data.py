@@ -116,7 +116,8 @@ def vienna() -> list[Performance]:
         for start, stop, pitch, _ in notes:
             edges += [
                 (round(480 * (start - first)), 1, int(pitch)),
-                (round(480 * (stop - first)), 0, int(pitch)),
+                # A grace note has no length: a tick, lest it be let go before it is struck.
+                (max(round(480 * (stop - first)), round(480 * (start - first)) + 1), 0, int(pitch)),
             ]
         last = 0
         for tick, on, pitch in sorted(edges):
