@@ -2,8 +2,9 @@
 
 FOLDER... hold the songs of `make_beat_songs`; OUT is the .npz of weights and `bar_table` that
 `nodes/rhythm/bar_network.py` reads. Each song is heard from many places on, at beats that are a little off,
-as a tracker's are, and at pulses that are not the beat. With --check the weights of the round that was best
-there are kept. Needs torch (tested with 2.13, CPU).
+as a tracker's are, and at pulses that are not the beat; songs that hold `drums`
+(`make_beat_songs --drums`) every second time as the mean of mix and drums, as `BeatActivation` hears them.
+With --check the weights of the round that was best there are kept. Needs torch (tested with 2.13, CPU).
 """
 
 from __future__ import annotations
@@ -121,14 +122,17 @@ def pulses(beats: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray
 
 def read(folder: Path, rng: np.random.Generator, variants: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """(features, rows of downbeat and kind of pulse) of every song and pulse, several times over; 0 variants:
-    once, as it is."""
+    the mix once, as it is."""
     found = []
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as song:
             if len(song["beats"]) < 8:
                 continue
-            ring, beats, steps = colours(song["x"], song["chroma"]), song["beats"], len(song["chroma"])
-        for _ in range(max(1, variants)):
+            rings, beats, steps = [colours(song["x"], song["chroma"])], song["beats"], len(song["chroma"])
+            if "drums" in song:
+                rings.append(0.5 * (rings[0] + colours(song["drums"], song["drums_chroma"])))
+        for turn in range(max(1, variants)):
+            ring = rings[turn % len(rings)]
             heard = varied(ring, steps, beats, rng) if variants else (ring, steps, beats)
             for times, asked in pulses(heard[2], rng):
                 rows = features(heard[0], heard[1], times)

@@ -1,9 +1,11 @@
 """Train the beat network: python -m tests.benchmarks.train_beat_network OUT FOLDER... [--minutes 20]
 
 FOLDER... hold one .npz a song: `x` (frames, 32) bands of `nodes.rhythm.accent_kernels`, `beats` rows of
-(seconds, place in the bar); every folder is drawn from as often as every other. Needs torch (tested with
-2.13, CPU). Writes OUT, an .npz of the names that `nodes/rhythm/beat_network.py` reads. A training goes on in
-further runs with `--start` from the weights before and a `--rate` that falls from run to run.
+(seconds, place in the bar); every folder is drawn from as often as every other. Of songs that hold `drums`
+(`make_beat_songs --drums`) two excerpts in three are heard as `BeatActivation` hears them, the mean of the
+logits of mix and drums, and one as the mix alone. Needs torch (tested with 2.13, CPU). Writes OUT, an .npz of
+the names that `nodes/rhythm/beat_network.py` reads. A training goes on in further runs with `--start` from
+the weights before and a `--rate` that falls from run to run.
 """
 
 from __future__ import annotations
@@ -84,33 +86,38 @@ def varied(part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(part, np.float32)
 
 
-Songs = list[tuple[np.ndarray, np.ndarray]]
+Songs = list[tuple[list[np.ndarray], np.ndarray]]
 
 
 def read(folder: Path) -> Songs:
     found = []
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as file:
-            found.append((file["x"], file["beats"]))
+            found.append(([file[name] for name in ("x", "drums") if name in file], file["beats"]))
     return found
 
 
 def batch(folders: list[Songs], rng: np.random.Generator) -> list[torch.Tensor]:
-    """Excerpts, half of them from the start, most of them played slower or faster, and varied."""
-    x = np.zeros((BATCH, BANDS, LENGTH), np.float32)
+    """Excerpts (batch, 2, bands, frames) of mix and drums, or of the mix twice where it is heard alone; half
+    of them from the start, most of them played slower or faster, and varied."""
+    x = np.zeros((BATCH, 2, BANDS, LENGTH), np.float32)
     y, mask = np.zeros((BATCH, 2, LENGTH), np.float32), np.zeros((BATCH, 1, LENGTH), np.float32)
     for row in range(BATCH):
         songs = folders[rng.integers(len(folders))]
-        bands, beats = songs[rng.integers(len(songs))]
+        sounds, beats = songs[rng.integers(len(songs))]
+        mix, other = sounds[0], sounds[-1] if rng.random() < 2 / 3 else sounds[0]
         stretch = float(np.exp(rng.uniform(np.log(0.75), np.log(1.35)))) if rng.random() < 0.75 else 1.0
-        late = len(bands) > LENGTH and rng.random() > 0.5
-        start = int(rng.integers(0, len(bands) - LENGTH // 2)) if late else 0
-        length = min(LENGTH, int((len(bands) - 1 - start) * stretch))
+        late = len(mix) > LENGTH and rng.random() > 0.5
+        start = int(rng.integers(0, len(mix) - LENGTH // 2)) if late else 0
+        length = min(LENGTH, int((len(mix) - 1 - start) * stretch))
         at = start + np.arange(length) / stretch
         low = at.astype(int)
         share = (at - low).astype(np.float32)[:, None]
-        part = bands[low] * (1 - share) + bands[np.minimum(low + 1, len(bands) - 1)] * share  # as float32
-        x[row, :, :length], mask[row, :, :length] = varied(part.T, rng), 1.0
+        same = int(rng.integers(1 << 31))
+        for sound, bands in enumerate((mix, other)):
+            part = bands[low] * (1 - share) + bands[np.minimum(low + 1, len(mix) - 1)] * share  # as float32
+            x[row, sound, :, :length] = varied(part.T, np.random.default_rng(same))
+        mask[row, :, :length] = 1.0
         mark(y[row, :, :length], beats, start, stretch)
     return [torch.from_numpy(array) for array in (x, y, mask)]
 
@@ -144,7 +151,7 @@ def main() -> None:
             group["lr"] = (low + (high - low) * 0.5 * (1 + np.cos(np.pi * done))) * min(1.0, (step + 1) / 50)
         x, y, mask = batch(folders, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = network(x)
+            logits = network(x.flatten(0, 1)).unflatten(0, (BATCH, 2)).mean(dim=1)
         error = F.binary_cross_entropy_with_logits(logits.float(), y, reduction="none") * mask
         loss = (error[:, 0].sum() + 0.8 * error[:, 1].sum()) / mask.sum()
         optimiser.zero_grad()
