@@ -23,6 +23,7 @@ from nodes.follow.filter_kernels import (
     place,
     read,
     wait,
+    weigh,
 )
 from nodes.follow.made_up import QUARTER, made_up_notes, made_up_score, play
 from nodes.follow.reference import load_reference, note_powers
@@ -219,6 +220,33 @@ def test_who_comes_to_an_onset_may_wait_in_front_of_it():
     for _ in range(200):
         wait(grid, window, TEMPI, CELL, HOP / RATE, time, onset, 0.0, 0.1, 0.0, 0.1, stops)
     assert (grid[2].sum() + grid[3].sum()) / total < 1e-3
+
+
+@pytest.mark.parametrize("loudness", [1.0, 0.5, 0.0])
+def test_an_onset_may_be_played_as_loud_as_expected_or_softly(loudness):
+    rng = np.random.default_rng(0)
+    template = rng.uniform(1.0, 3.0, 12).astype(np.float32)
+    flux, power = loudness * template, float(template @ template)
+    grid, window, state = belief()
+    place(grid, window, state, TEMPI, CELL, 3.0, 0.1, 1.0, 1e-3, 1.0)
+    state[SCALE] = 1.0
+    before = grid[0].copy()
+    weigh(
+        grid, window, state, TEMPI, CELL, HOP / RATE,
+        np.array([3.0]), np.array([True]), template[None], np.array([power]), np.ones((1, 4), np.float32),
+        np.array([1.0]), flux, np.ones(4, np.float32), 0.7, 16.0, 0.3, 0.5, 0.2, -3.0, 0.0, 0.0,
+        np.zeros(1200, np.int64), np.zeros(1200, np.float32), np.zeros(1200, np.float32),
+    )  # fmt: skip
+
+    def likelihood(scale):
+        error = ((flux - scale * template) ** 2).sum()
+        return -0.7 * error / (16.0 + 0.15 * ((flux**2).sum() + scale**2 * power))
+
+    loud, soft = (np.exp(max(likelihood(scale) - likelihood(0.0), -3.0)) for scale in (1.0, 0.5))
+    j = int(np.ceil(3.0 / CELL)) - window[ORIGIN]  # the first cell after the onset
+    k = int(np.argmin(np.abs(np.log(TEMPI))))
+    assert grid[0, k, j] / before[k, j] == pytest.approx(0.8 * loud + 0.2 * soft, rel=1e-4)
+    assert grid[0, k, j - 1] == pytest.approx(before[k, j - 1])
 
 
 def test_the_coarse_search_is_viterbi_with_jumps():

@@ -216,6 +216,8 @@ def weigh(  # type: ignore[no-untyped-def]
     sharpness,
     floor,
     tolerance,
+    softness,
+    soft_share,
     miss,
     pitch_weight,
     pitch_delay,
@@ -228,7 +230,8 @@ def weigh(  # type: ignore[no-untyped-def]
     Onsets: the flux is a template times `response[lag]` (frames since the note) plus an error whose power
     grows with what is heard and expected; the log-likelihood is
     -sharpness * |flux - expected|^2 / (floor + tolerance / 2 * (|flux|^2 + |expected|^2)), less the same for
-    nothing expected, but at least `miss`.
+    nothing expected, but at least `miss`. A share `soft_share` of the notes is played softly: with `softness`
+    times the flux of the template.
     Pitches: exp(pitch_weight * (cosine - 1)), heard `pitch_delay` seconds late.
     """
     belief, waiting, halted = grid[0], grid[2], grid[3]
@@ -250,11 +253,15 @@ def weigh(  # type: ignore[no-untyped-def]
         for b in range(flux.shape[0]):
             common += flux[b] * flux_of[e, b]
         for lag in range(lags):
-            scale = response[lag]
-            expected = scale * scale * power_of[e]
-            error = heard - 2.0 * scale * common + expected
-            gain = -sharpness * error / (floor + 0.5 * tolerance * (heard + expected)) - nothing
-            factor = np.float32(np.exp(min(max(gain, miss), 20.0)))
+            factor = np.float32(0.0)
+            for scale, share in (
+                (response[lag], 1.0 - soft_share),
+                (softness * response[lag], soft_share),
+            ):
+                expected = scale * scale * power_of[e]
+                error = heard - 2.0 * scale * common + expected
+                gain = -sharpness * error / (floor + 0.5 * tolerance * (heard + expected)) - nothing
+                factor += np.float32(share * np.exp(min(max(gain, miss), 20.0)))
             for k in range(slow, fast):
                 width = tempi[k] * seconds
                 a = max(int(np.ceil((time[e] + width * lag) / cell)) - origin, left)

@@ -37,6 +37,9 @@ TEMPI = np.exp(np.arange(-20, 28) * 0.08)  # seconds of the reference per second
 RESPONSE = np.array([0.02, 0.15, 0.65, 1.0, 0.95, 0.48, 0.18, 0.1])
 
 SHARPNESS, FLOOR, TOLERANCE = 0.7, 16.0, 0.3
+#: Flux of a note that is played softly (an accompaniment under a melody) as a share of its template's, and
+#: how many notes are.
+SOFTNESS, SOFT_SHARE = 0.5, 0.2
 PITCH_WEIGHT, PITCH_DELAY = 1.0, 0.07
 WALK, PULL, JITTER, MEMORY = 0.07, 1.5, 0.2, 8.0
 REACH, PRUNE = 0.1, 1e-8
@@ -100,7 +103,7 @@ class Filter:
         weigh(
             grid, window, state, TEMPI, CELL, seconds,
             time, is_onset, reference.flux, reference.flux_power, reference.pitches, RESPONSE, flux, pitches,
-            SHARPNESS, FLOOR, TOLERANCE, MISS, PITCH_WEIGHT * clarity, PITCH_DELAY,
+            SHARPNESS, FLOOR, TOLERANCE, SOFTNESS, SOFT_SHARE, MISS, PITCH_WEIGHT * clarity, PITCH_DELAY,
             stops, self._factors, self._column,
         )  # fmt: skip
         return bool(
