@@ -8,12 +8,12 @@ status=0
 .venv/bin/ruff format --check --quiet . || { echo "ruff format: some files are not formatted; run .venv/bin/ruff format ." >&2; status=1; }
 .venv/bin/mypy || status=1
 if [ $# -gt 0 ]; then
-    .venv/bin/python -m pytest -rR "$@" || status=1
+    .venv/bin/python -m pytest -rRs "$@" || status=1
 else
     # Tests on real sound servers mostly wait: one after the other, beside all the others.
     mkdir -p build
-    .venv/bin/python -m pytest -rR tests/live >build/tests_live.log 2>&1 &
-    .venv/bin/python -m pytest -rR --ignore=tests/live || status=1
+    .venv/bin/python -m pytest -rRs tests/live >build/tests_live.log 2>&1 &
+    .venv/bin/python -m pytest -rRs --ignore=tests/live || status=1
     wait $! || status=1
     cat build/tests_live.log
 fi

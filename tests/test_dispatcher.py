@@ -55,6 +55,7 @@ def beat(seconds: float, key: int, **rest: Any) -> Event:
     return Event("beat", int(seconds * RATE), 0, "n", key, **rest)
 
 
+@pytest.mark.real_time
 def test_events_fire_when_due_in_their_last_revision() -> None:
     sink, start = Catch(offset_ms=-20.0, latency_ms=10.0), time.monotonic_ns()
     made = outlet(sink, start)
@@ -71,6 +72,7 @@ def test_events_fire_when_due_in_their_last_revision() -> None:
     assert made.lateness.max < 130e6
 
 
+@pytest.mark.real_time
 def test_an_event_said_too_late_fires_at_once_and_a_stale_one_never() -> None:
     sink = Catch()
     made = outlet(sink, time.monotonic_ns() - 10_000_000_000)
@@ -83,6 +85,7 @@ def test_an_event_said_too_late_fires_at_once_and_a_stale_one_never() -> None:
     assert made.stale == 1
 
 
+@pytest.mark.real_time
 def test_an_oscillator_ticks_when_it_asks() -> None:
     sink = Pulse()
     made = outlet(sink, time.monotonic_ns())
