@@ -15,10 +15,12 @@ from nodes.outputs.midi_port import MidiPort
 PREFIX = "fluidsynth:"
 FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts", "~/.sounds")
 GAIN = 0.6
-#: Sound systems in the order they are tried; the empty one is the program's own choice.
-DRIVERS = ("pulseaudio", "", "jack")
-#: Frames of a period and periods ahead of the sound card: 12 ms at 44.1 kHz.
-PERIOD, PERIODS = 128, 4
+#: Frames of a period and periods ahead of the sound card: 512 frames, 12 ms at 44.1 kHz.
+PERIODS = (128, 4)
+#: Sound systems in the order they are tried, each with its periods; the empty one is the program's own
+#: choice. For PulseAudio the program asks for one period ahead, whatever their number: with 128 frames
+#: a quarter of the sound was missing on a busy machine, with 512 a tenth.
+DRIVERS = {"pulseaudio": (512, 2), "": PERIODS, "jack": PERIODS}
 
 
 class FluidSynth:
@@ -42,8 +44,8 @@ class FluidSynth:
                 "sound needs FluidSynth: install it (Debian: fluidsynth fluid-soundfont-gm)"
             )
         path = find_font(font)
-        for driver in DRIVERS:
-            process = _start(program, driver, path)
+        for driver, periods in DRIVERS.items():
+            process = _start(program, driver, periods, path)
             if process is not None:
                 self._process = process
                 return
@@ -76,12 +78,13 @@ class FluidSynth:
         _end(self._process)
 
 
-def _start(program: str, driver: str, font: str) -> subprocess.Popen[str] | None:
+def _start(program: str, driver: str, periods: tuple[int, int], font: str) -> subprocess.Popen[str] | None:
     """FluidSynth with its font loaded and the sound card open; None where that fails."""
+    frames, ahead = periods
     process = subprocess.Popen(
         [
             *(program, "-q", "-n", "-g", str(GAIN), *(["-a", driver] if driver else [])),
-            *("-o", f"audio.period-size={PERIOD}", "-o", f"audio.periods={PERIODS}", font),
+            *("-o", f"audio.period-size={frames}", "-o", f"audio.periods={ahead}", font),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

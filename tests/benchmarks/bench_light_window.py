@@ -78,7 +78,8 @@ print(json.dumps(asked))
 
 def start_jack(name: str) -> subprocess.Popen[bytes]:
     os.environ.update(JACK_DEFAULT_SERVER=name, JACK_NO_START_SERVER="1")
-    command = ["jackd", "-R", "-n", name, "-d", "dummy", "-r", str(DEVICE_RATE), "-p", str(PERIOD)]
+    driver = ["-d", "dummy", "-r", str(DEVICE_RATE), "-p", str(PERIOD)]
+    command = ["jackd", "-R", "-t", "4500", "-n", name, *driver]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait = ["jack_wait", "-s", name, "-w", "-t", "30"]
     subprocess.run(wait, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)

@@ -49,7 +49,7 @@ def _burn() -> None:
 
 
 def _start_jack(name: str, log: Path) -> subprocess.Popen[bytes]:
-    command = ["jackd", "-R", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
+    command = ["jackd", "-R", "-t", "4500", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
     with log.open("wb") as output:
         server = subprocess.Popen(command, stdout=output, stderr=output)
     time.sleep(1.0)

@@ -22,6 +22,7 @@ def jack_server(name: str, *, period: int = 256) -> Iterator[None]:
 
     JACK hands MIDI over once a period (samples), so that bounds the jitter of any message. On a
     machine that is held up it loses some; with -S it would wait for its clients, and hang where one goes.
+    Clients may be held up for 4.5 s: one that the server throws out (after 0.5 s, if not told) can crash.
     """
     if shutil.which("jackd") is None:
         pytest.skip("jackd is not installed: apt install jackd2")
@@ -30,7 +31,7 @@ def jack_server(name: str, *, period: int = 256) -> Iterator[None]:
     name = f"{name}-{os.getpid()}"
     before = os.environ.get("JACK_DEFAULT_SERVER")
     os.environ["JACK_DEFAULT_SERVER"] = name
-    command = ["jackd", "-n", name, "-R", "-d", "dummy", "-r", str(RATE), "-p", str(period)]
+    command = ["jackd", "-n", name, "-R", "-t", "4500", "-d", "dummy", "-r", str(RATE), "-p", str(period)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # what it complains of is shown by pytest
     try:
         subprocess.run(
