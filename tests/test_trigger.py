@@ -104,6 +104,49 @@ def test_strokes_are_said_at_once_and_confirmed_soon(rate):
     assert all(note.values["confirmed"] and note.emitted - note.time < 0.04 * rate for note in notes)
 
 
+class Script:
+    """In place of a network: logits by frame."""
+
+    said: dict[int, dict[int, float]] = {}
+
+    def __init__(self, weights, inputs):
+        self.newest = np.zeros(inputs, np.float32)
+        self.frame = -1
+
+    def reset(self):
+        self.frame = -1
+
+    def step(self):
+        self.frame += 1
+        logits = np.full(13, -9.0, np.float32)
+        for output, logit in self.said.get(self.frame, {}).items():
+            logits[output] = logit
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [
+        ({106: (8,)}, [("kick", False), ("snare", True)]),  # in time, but not what was guessed
+        ({105: (8,), 108: (12,)}, [("kick", False), ("snare", True)]),  # "other" says nothing beside a class
+        ({108: (8,)}, [("kick", False), ("other", True), ("snare", True)]),
+        ({105: (7,), 108: (8,)}, [("kick", False), ("kick", True), ("snare", True)]),
+        ({}, [("kick", False), ("other", True)]),
+    ],
+)
+def test_one_stroke_is_one_note_and_its_class_may_come_late(monkeypatch, late, words):
+    """A stroke at frame 97.5 that sounds like a kick, classes found where `late` says."""
+    said = {100: {0: 3.0, 1: 1.0}} | {at: dict.fromkeys(outputs, 2.0) for at, outputs in late.items()}
+    monkeypatch.setattr("nodes.pitch.drum_notes.Tcn", Script)
+    monkeypatch.setattr(Script, "said", said)
+    notes, events = notes_of(DrumNotes(), np.zeros(RATE, np.float32))
+    assert [(event.values["label"], event.values["confirmed"]) for event in events] == words
+    assert all(event.emitted - event.time < 0.04 * RATE for event in events)
+    drums = {label for label, confirmed in words if confirmed} - {"other"} or {"other"}
+    assert {note.values["label"] for note in notes} == drums and len(notes) == len(drums)
+    assert len({note.time for note in notes}) == 1
+
+
 def test_silence_strikes_nothing():
     for node in (DrumNotes(), MonoNotes(), PianoNotes()):
         assert notes_of(node, np.zeros(RATE, np.float32))[1] == []

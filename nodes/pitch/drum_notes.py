@@ -23,7 +23,7 @@ HEARD = 3.5  # frames of a stroke that have been heard, as a rule, when it is sa
 DELAY = 7.5  # frames after its beginning at which the network tells what it was
 NEAR = 3.5  # frames within which two classes are one stroke
 REST = 9  # frames between two strokes, at least
-DUE = 6  # frames after its note at which a stroke is confirmed
+DUE = 8  # frames after its note at which a stroke is confirmed: 32 ms after its time
 PAUSE = 14  # frames between two strokes of one class, at least
 
 
@@ -180,7 +180,7 @@ class DrumNotes(HopNode):
             stroke.due = min(stroke.due, now + 1)
             return
         if self._past is not None and abs(self._past.frame - began) <= NEAR:
-            self._say_also(self._past, label)
+            self._say_late(self._past, label)
             return
         stroke = self._new_stroke(began, label, now)
         stroke.heard.append(label)
@@ -189,12 +189,20 @@ class DrumNotes(HopNode):
     def _confirm(self, stroke: Stroke) -> None:
         """The final word on a stroke, and notes for further drums of it."""
         heard = [label for label in stroke.heard if label != OTHER] or [OTHER]
-        first = stroke.label if stroke.label in heard else heard[0]
-        self._say(stroke, 1, first, confirmed=True)
+        stroke.label = stroke.label if stroke.label in heard else heard[0]
+        self._say(stroke, 1, stroke.label, confirmed=True)
         self._past = stroke
         for label in heard:
-            if label != first:
+            if label != stroke.label:
                 self._say_also(stroke, label)
+
+    def _say_late(self, stroke: Stroke, label: int) -> None:
+        """A class found after its stroke was confirmed: it puts right what had no class, or adds a drum."""
+        if stroke.label == OTHER != label:
+            stroke.label = label
+            self._say(stroke, 2, label, confirmed=True)
+        elif label != OTHER:
+            self._say_also(stroke, label)
 
     def _say_also(self, stroke: Stroke, label: int) -> None:
         also = Stroke(self._key, stroke.time, stroke.frame, label)

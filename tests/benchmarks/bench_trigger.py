@@ -82,6 +82,9 @@ def class_row(strokes: list[tuple[float, str]], run: Run) -> Row:
         row |= {f"{name}_hits": len(pairs), f"{name}_truth": len(truth), f"{name}_heard": len(heard)}
     confirmed = [note.confirmed - note.time for note in run.notes]
     row["confirmed_p99_ms"] = float(np.percentile(confirmed, 99) * 1e3) if confirmed else 0.0
+    named = np.array([note.time for note in run.notes if note.label != "other"] or [-1.0])
+    beside = [np.min(np.abs(named - note.time)) < 0.03 for note in run.notes if note.label == "other"]
+    row["other_beside_named"] = sum(beside) / max(1, len(run.notes))  # said of strokes that have a class
     row["kept_label"] = float(np.mean([note.label == note.first_label for note in run.notes] or [0]))
     return row
 
