@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from apps.cli import main
 from engine.errors import FollowspotError
+from nodes.follow.agogics import drawn_out
 from nodes.follow.bands import COMPRESSION, FLUX_LAG, HOP, LONG, SHORT, Bands, Ear, midi_to_hz
 from nodes.follow.filter_kernels import (
     EVIDENCE,
@@ -18,15 +20,20 @@ from nodes.follow.filter_kernels import (
     RIGHT,
     SCALE,
     SLOW,
+    SOFT,
+    STATES,
     STOPS,
+    STRUCK,
+    STRUCK_SOFTLY,
     advance,
     place,
     read,
+    straight,
     wait,
     weigh,
 )
 from nodes.follow.made_up import QUARTER, made_up_notes, made_up_score, play
-from nodes.follow.reference import load_reference, note_powers
+from nodes.follow.reference import load_reference, note_powers, reference_of_score
 from nodes.follow.relocate_kernels import best_cell, search_slice, turn_over
 from nodes.follow.score import load_score
 from nodes.follow.tracker import CELL, TEMPI, Tracker
@@ -177,7 +184,7 @@ def mean_and_sd(grid, window):
 
 
 def belief():
-    return np.zeros((4, len(TEMPI), 1200), np.float32), np.zeros(6, np.int64), np.zeros(9)
+    return np.zeros((4, len(TEMPI), 1200), np.float32), np.zeros(6, np.int64), np.zeros(STATES)
 
 
 def test_the_belief_moves_by_its_tempo_and_keeps_its_mass():
@@ -196,7 +203,7 @@ def test_reading_gives_position_tempo_and_evidence():
     place(grid, window, state, TEMPI, CELL, 3.0, 0.03, 1.0, 1e-3, 1.0)
     total, mean, _ = mean_and_sd(grid, window)
     column, stops = grid[0].sum(axis=0), np.zeros(1200, np.int64)
-    assert read(grid, window, state, TEMPI, CELL, HOP / RATE, 0.1, 8.0, 1e-8, stops, column)
+    assert read(grid, window, state, TEMPI, CELL, HOP / RATE, 0.1, 8.0, 1e-8, 0.1, (0.1, 0.8), stops, column)
     assert state[0] == pytest.approx(mean, abs=1e-3) == pytest.approx(3.0, abs=2e-3)
     assert state[1] == pytest.approx(1.0)
     assert state[EVIDENCE] == pytest.approx(np.log(total), abs=1e-4)
@@ -229,12 +236,12 @@ def test_an_onset_may_be_played_as_loud_as_expected_or_softly(loudness):
     flux, power = loudness * template, float(template @ template)
     grid, window, state = belief()
     place(grid, window, state, TEMPI, CELL, 3.0, 0.1, 1.0, 1e-3, 1.0)
-    state[SCALE] = 1.0
+    state[SCALE], state[SOFT] = 1.0, 0.2
     before = grid[0].copy()
     weigh(
         grid, window, state, TEMPI, CELL, HOP / RATE,
         np.array([3.0]), np.array([True]), template[None], np.array([power]), np.ones((1, 4), np.float32),
-        np.array([1.0]), flux, np.ones(4, np.float32), 0.7, 16.0, 0.3, 0.5, 0.2, -3.0, 0.0, 0.0,
+        np.array([1.0]), flux, np.ones(4, np.float32), 0.7, 16.0, 0.3, 0.5, -3.0, 0.0, 0.0,
         np.zeros(1200, np.int64), np.zeros(1200, np.float32), np.zeros(1200, np.float32),
     )  # fmt: skip
 
@@ -247,6 +254,51 @@ def test_an_onset_may_be_played_as_loud_as_expected_or_softly(loudness):
     k = int(np.argmin(np.abs(np.log(TEMPI))))
     assert grid[0, k, j] / before[k, j] == pytest.approx(0.8 * loud + 0.2 * soft, rel=1e-4)
     assert grid[0, k, j - 1] == pytest.approx(before[k, j - 1])
+    assert state[STRUCK_SOFTLY] / state[STRUCK] == pytest.approx(
+        0.2 * soft / (0.8 * loud + 0.2 * soft), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(("softly", "share"), [(1.0, 0.28), (0.5, 0.23), (0.0, 0.18)])
+def test_the_share_of_soft_notes_is_learnt_from_those_just_struck(softly, share):
+    grid, window, state = belief()
+    place(grid, window, state, TEMPI, CELL, 3.0, 0.03, 1.0, 1e-3, 1.0)
+    column, stops = grid[0].sum(axis=0), np.zeros(1200, np.int64)
+    state[SOFT], state[STRUCK] = 0.2, column.sum()
+    state[STRUCK_SOFTLY] = softly * state[STRUCK]
+    assert read(grid, window, state, TEMPI, CELL, HOP / RATE, 0.1, 8.0, 1e-8, 0.1, (0.1, 0.8), stops, column)
+    assert state[SOFT] == pytest.approx(share)
+
+
+def test_straight_lines_go_on_beyond_their_ends():
+    xs, ys = np.array([1.0, 2.0, 4.0]), np.array([10.0, 11.0, 12.0])
+    for x in (1.0, 1.5, 2.5, 3.9):
+        assert straight(x, xs, ys)[0] == pytest.approx(np.interp(x, xs, ys))
+    assert straight(3.0, xs, ys)[1] == pytest.approx(0.5)
+    assert straight(0.0, xs, ys) == pytest.approx((9.0, 1.0))
+    assert straight(6.0, xs, ys) == pytest.approx((14.0, 1.0))
+
+
+def test_what_is_held_long_is_expected_to_be_held_longer_still():
+    onsets = np.cumsum([0.0, 0.5, 0.5, 0.5, 0.5, 2.0, 0.5, 0.5, 0.5])
+    intervals = np.diff(onsets)
+    around = np.exp(np.mean(np.log(intervals)))  # all lie within 3 s of the long one
+    longer = np.diff(drawn_out(onsets)) / intervals
+    assert longer[4] == pytest.approx(1.0 + 0.05 * np.log2(2.0 / around / 1.5))
+    np.testing.assert_allclose(np.delete(longer, 4), 1.0)
+
+
+def test_a_held_note_is_waited_for_and_said_in_seconds_of_the_score(bands):
+    score = load_score(made_up_score())
+    onset = np.where(score.onset > 4.0, score.onset + 2.0, score.onset)
+    held = reference_of_score(replace(score, onset=onset, end=score.end + 2.0 * (score.onset > 4.0)), bands)
+    np.testing.assert_allclose(held.seconds[held.is_onset], np.unique(onset), atol=1e-6)
+    drawn = held.time[-1] - held.seconds[-1]
+    assert 0.05 < drawn < 0.2
+    tracker = Tracker(held, RATE)
+    tracker._main.place(3.0, 0.03, 1.0, 0.1)
+    assert tracker.until(3.5) == pytest.approx(0.5)
+    assert tracker.until(10.0) == pytest.approx(7.0 + drawn)
 
 
 def test_the_coarse_search_is_viterbi_with_jumps():

@@ -18,8 +18,11 @@ from numba import njit
 ORIGIN, LEFT, RIGHT, SLOW, FAST, STOPS = range(6)
 # Belief.state: the estimate, tempo there, log of the slow mean of the tempo, distance and duration that mean
 # is made of (leaky sums), mass near the estimate, log of the evidence of this frame, share that waits, what
-# the belief is to be multiplied by so that it sums to one (done in passing with the next frame).
+# the belief is to be multiplied by so that it sums to one (done in passing with the next frame); share of the
+# notes that are played softly, and for its next estimate the belief in notes just struck, and in soft ones.
 POSITION, TEMPO, SLOW_LOG_TEMPO, DISTANCE, DURATION, MASS, EVIDENCE, WAITING, SCALE = range(9)
+SOFT, STRUCK, STRUCK_SOFTLY = range(9, 12)
+STATES = 12
 #: Columns at either end of the grid that stay free, for the neighbours of the outermost cells.
 MARGIN = 4
 #: Cells the estimate may go from the first third of the grid before the columns are moved along.
@@ -217,7 +220,6 @@ def weigh(  # type: ignore[no-untyped-def]
     floor,
     tolerance,
     softness,
-    soft_share,
     miss,
     pitch_weight,
     pitch_delay,
@@ -230,7 +232,7 @@ def weigh(  # type: ignore[no-untyped-def]
     Onsets: the flux is a template times `response[lag]` (frames since the note) plus an error whose power
     grows with what is heard and expected; the log-likelihood is
     -sharpness * |flux - expected|^2 / (floor + tolerance / 2 * (|flux|^2 + |expected|^2)), less the same for
-    nothing expected, but at least `miss`. A share `soft_share` of the notes is played softly: with `softness`
+    nothing expected, but at least `miss`. A share state[SOFT] of the notes is played softly: with `softness`
     times the flux of the template.
     Pitches: exp(pitch_weight * (cosine - 1)), heard `pitch_delay` seconds late.
     """
@@ -245,6 +247,8 @@ def weigh(  # type: ignore[no-untyped-def]
     begin = (origin + left) * cell
     nothing = -sharpness * heard / (floor + 0.5 * tolerance * heard)
     lags = response.shape[0]
+    share = state[SOFT]
+    struck, struck_softly = 0.0, 0.0
     last = min(np.searchsorted(time, (origin + right) * cell), events)
     for e in range(np.searchsorted(time, begin - tempi[fast - 1] * seconds * lags), last):
         if not is_onset[e]:
@@ -253,21 +257,26 @@ def weigh(  # type: ignore[no-untyped-def]
         for b in range(flux.shape[0]):
             common += flux[b] * flux_of[e, b]
         for lag in range(lags):
-            factor = np.float32(0.0)
-            for scale, share in (
-                (response[lag], 1.0 - soft_share),
-                (softness * response[lag], soft_share),
-            ):
+            factor, part = np.float32(0.0), np.float32(0.0)
+            for scale, chance in ((response[lag], 1.0 - share), (softness * response[lag], share)):
                 expected = scale * scale * power_of[e]
                 error = heard - 2.0 * scale * common + expected
                 gain = -sharpness * error / (floor + 0.5 * tolerance * (heard + expected)) - nothing
-                factor += np.float32(share * np.exp(min(max(gain, miss), 20.0)))
+                part = np.float32(
+                    chance * np.exp(min(max(gain, miss), 20.0))
+                )  # at last that of the soft ones
+                factor += part
+            mass = np.float32(0.0)
             for k in range(slow, fast):
                 width = tempi[k] * seconds
                 a = max(int(np.ceil((time[e] + width * lag) / cell)) - origin, left)
                 b = min(int(np.ceil((time[e] + width * (lag + 1)) / cell)) - origin, right)
                 for j in range(a, b):
                     belief[k, j] *= factor
+                    mass += belief[k, j]
+            struck += mass
+            struck_softly += mass * part / factor
+    state[STRUCK], state[STRUCK_SOFTLY] = state[SCALE] * struck, state[SCALE] * struck_softly
     length = 0.0
     for b in range(pitches.shape[0]):
         length += pitches[b] * pitches[b]
@@ -310,11 +319,15 @@ def weigh(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, stops, column):  # type: ignore[no-untyped-def]
-    """Shrink the rectangle, and read position (local mean round the mode), tempo and mass.
+def read(  # type: ignore[no-untyped-def]
+    grid, window, state, tempi, cell, seconds, reach, memory, prune, soft_rate, soft_shares, stops, column
+):
+    """Shrink the rectangle; read position (local mean round the mode), tempo, mass and share of soft notes.
 
     reach : seconds either side of the mode that are averaged; memory : seconds of the slow tempo mean;
-    prune : mass below which an edge row or column is dropped; column : the belief added up by columns.
+    prune : mass below which an edge row or column is dropped; soft_rate : weight of a frame in which a note
+    is struck in the share of soft ones; soft_shares : its least and most; column : the belief added up by
+    columns.
     False: nothing is left of the belief.
     """
     left, right = window[LEFT], window[RIGHT]
@@ -326,6 +339,10 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, stops,
         state[EVIDENCE] = -70.0
         return False
     state[EVIDENCE] = np.log(total)
+    if state[STRUCK] > 0.0:
+        sure = min(1.0, state[STRUCK] / total)
+        state[SOFT] += soft_rate * sure * (state[STRUCK_SOFTLY] / state[STRUCK] - state[SOFT])
+        state[SOFT] = min(max(state[SOFT], soft_shares[0]), soft_shares[1])
     state[SCALE] = 1.0 / total
     state[WAITING] /= total
     radius = max(1, int(reach * state[TEMPO] / cell))
@@ -376,6 +393,18 @@ def read(grid, window, state, tempi, cell, seconds, reach, memory, prune, stops,
         fast -= 1
     window[LEFT], window[RIGHT], window[SLOW], window[FAST] = left, right, slow, fast
     return True
+
+
+@njit("UniTuple(float64, 2)(float64, float64[::1], float64[::1])", nogil=True, cache=True)
+def straight(x, xs, ys):  # type: ignore[no-untyped-def]
+    """Value and slope at `x` of the straight lines through (xs, ys), going on with slope 1 beyond them."""
+    k = np.searchsorted(xs, x, "right")
+    if k == 0:
+        return ys[0] + x - xs[0], 1.0
+    if k == len(xs):
+        return ys[-1] + x - xs[-1], 1.0
+    slope = (ys[k] - ys[k - 1]) / (xs[k] - xs[k - 1])
+    return ys[k - 1] + slope * (x - xs[k - 1]), slope
 
 
 @njit(nogil=True, cache=True)

@@ -78,8 +78,7 @@ class ScoreFollower(HopNode):
         tracker = self._tracker
         if tracker.state != "tracking" or tracker.tempo <= 0.0:
             return None
-        ahead = (seconds - tracker.position) / tracker.tempo
-        return round(self._index * HOP + ahead * self.rate)
+        return round(self._index * HOP + tracker.until(seconds) * self.rate)
 
     @classmethod
     def test_params(cls) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import FollowspotError
+from nodes.follow.agogics import drawn_out
 from nodes.follow.bands import COMPRESSION, HOP, LONG, SHORT, Bands, Ear, midi_to_hz
 from nodes.follow.relocate_kernels import add_folded
 from nodes.follow.score import SUFFIXES, Score, load_score
@@ -40,17 +41,20 @@ class Reference:
 
     Attributes
     ----------
-    time : (events,) seconds of the reference.
+    time : (events,) when they are expected at a steady tempo: seconds of the reference, in which what a score
+        holds long is drawn out (`nodes.follow.agogics`). The follower's own axis.
+    seconds : (events,) seconds of the reference itself.
     is_onset : (events,) whether notes start there.
     flux : (events, onset bands) expected rise; zero where nothing starts.
     pitches : (events, pitch bands) expected spectrum after it, compressed, unit length.
     flux_power : (events,) squared length of `flux`.
-    coarse : (COARSE_BANDS, cells) unit chroma of low and high notes every COARSE_STEP seconds from time[0].
+    coarse : (COARSE_BANDS, cells) unit chroma of low and high notes every COARSE_STEP from time[0] on.
     score : the score, None for a recording.
-    end : seconds at which the last sound begins to die.
+    end : seconds of the reference at which the last sound begins to die.
     """
 
     time: Floats
+    seconds: Floats
     is_onset: npt.NDArray[np.bool_]
     flux: Array
     pitches: Array
@@ -99,7 +103,16 @@ def reference_of_score(score: Score, bands: Bands) -> Reference:
         pitches[k] = _compressed(_sound(score, sounding, later, pitch_of_pitch), level)
     times = np.array([span[0] for span in spans])
     onsets = np.array([span[2] > span[1] for span in spans])
-    return _reference(times, onsets, flux, pitches, score, float(score.onset.max()))
+    return _reference(_expected(times, onsets), times, onsets, flux, pitches, score, float(score.onset.max()))
+
+
+def _expected(times: Floats, onsets: npt.NDArray[np.bool_]) -> Floats:
+    """`times` with what lasts long between two onsets drawn out."""
+    starts = times[onsets]
+    expected = starts[0] + drawn_out(starts)
+    return np.where(
+        times <= starts[-1], np.interp(times, starts, expected), times - starts[-1] + expected[-1]
+    )
 
 
 @lru_cache(maxsize=4)
@@ -250,6 +263,7 @@ def _reference_along(own: Array, flux: Array, pitches: Array, bands: Bands) -> R
     order = np.argsort(times, kind="stable")
     return _reference(
         times[order],
+        times[order],
         onsets[order],
         rises[order],
         pitches[later][order],
@@ -260,6 +274,7 @@ def _reference_along(own: Array, flux: Array, pitches: Array, bands: Bands) -> R
 
 def _reference(
     times: Floats,
+    seconds: Floats,
     onsets: npt.NDArray[np.bool_],
     flux: Array,
     pitches: Array,
@@ -271,7 +286,7 @@ def _reference(
     coarse = np.stack([fold(pitches[row]) for row in rows], axis=1)
     unit = pitches / np.maximum(np.sqrt((pitches**2).sum(axis=1, keepdims=True)), 1e-9)
     power = (flux**2).sum(axis=1).astype(np.float32)
-    return Reference(times, onsets, flux, unit.astype(np.float32), power, coarse, score, end)
+    return Reference(times, seconds, onsets, flux, unit.astype(np.float32), power, coarse, score, end)
 
 
 def fold(pitches: Array) -> Array:

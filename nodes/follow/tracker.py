@@ -17,11 +17,14 @@ from nodes.follow.filter_kernels import (
     MASS,
     POSITION,
     SLOW_LOG_TEMPO,
+    SOFT,
+    STATES,
     TEMPO,
     advance,
     place,
     read,
     recentre,
+    straight,
     wait,
     weigh,
 )
@@ -37,9 +40,9 @@ TEMPI = np.exp(np.arange(-20, 28) * 0.08)  # seconds of the reference per second
 RESPONSE = np.array([0.02, 0.15, 0.65, 1.0, 0.95, 0.48, 0.18, 0.1])
 
 SHARPNESS, FLOOR, TOLERANCE = 0.7, 16.0, 0.3
-#: Flux of a note that is played softly (an accompaniment under a melody) as a share of its template's, and
-#: how many notes are.
-SOFTNESS, SOFT_SHARE = 0.5, 0.2
+#: Flux of a note that is played softly (an accompaniment under a melody) as a share of its template's; the
+#: share of notes that are, at first, at least and at most; and how fast it is learnt, per frame of a note.
+SOFTNESS, SOFT_SHARE, SOFT_SHARES, SOFT_RATE = 0.5, 0.2, (0.1, 0.8), 0.02
 PITCH_WEIGHT, PITCH_DELAY = 1.0, 0.07
 WALK, PULL, JITTER, MEMORY = 0.07, 1.5, 0.2, 8.0
 REACH, PRUNE = 0.1, 1e-8
@@ -84,7 +87,7 @@ class Filter:
     def __init__(self) -> None:
         self.grid = np.zeros((4, len(TEMPI), COLUMNS), np.float32)
         self.window = np.zeros(6, np.int64)
-        self.state = np.zeros(9)
+        self.state = np.zeros(STATES)
         self._stops = np.zeros(COLUMNS, np.int64)
         self._factors = np.zeros(COLUMNS, np.float32)
         self._column = np.zeros(COLUMNS, np.float32)
@@ -103,12 +106,15 @@ class Filter:
         weigh(
             grid, window, state, TEMPI, CELL, seconds,
             time, is_onset, reference.flux, reference.flux_power, reference.pitches, RESPONSE, flux, pitches,
-            SHARPNESS, FLOOR, TOLERANCE, SOFTNESS, SOFT_SHARE, MISS, PITCH_WEIGHT * clarity, PITCH_DELAY,
+            SHARPNESS, FLOOR, TOLERANCE, SOFTNESS, MISS, PITCH_WEIGHT * clarity, PITCH_DELAY,
             stops, self._factors, self._column,
         )  # fmt: skip
         return bool(
-            read(grid, window, state, TEMPI, CELL, seconds, REACH, MEMORY, PRUNE, stops, self._column)
-        )
+            read(
+                grid, window, state, TEMPI, CELL, seconds,
+                REACH, MEMORY, PRUNE, SOFT_RATE, SOFT_SHARES, stops, self._column,
+            )
+        )  # fmt: skip
 
 
 class Trial:
@@ -121,9 +127,10 @@ class Trial:
         self.lead = 0.0
         self.offset = 0  # cells of the coarse search from the filter in charge when it started
 
-    def start(self, position: float, width: float, tempo: float) -> None:
-        """From `position` (seconds of the reference) give or take `width`, at about `tempo`."""
+    def start(self, position: float, width: float, tempo: float, soft: float) -> None:
+        """From `position` give or take `width`, at about `tempo`, with that share of soft notes."""
         self.filter.place(position, width, tempo, 0.3)
+        self.filter.state[SOFT] = soft
         self.running, self.time, self.lead = True, 0.0, 0.0
 
     def step(
@@ -138,7 +145,8 @@ class Trial:
 
 
 class Tracker:
-    """Follows a reference. `step` per frame; then read `position`, `tempo`, `confidence` and `state`."""
+    """Follows a reference. `step` per frame; then read `position` (seconds of the reference), `tempo` (those
+    a second), `confidence` and `state`. The filters and the search count along `reference.time` instead."""
 
     def __init__(self, reference: Reference, rate: int) -> None:
         self.reference = reference
@@ -161,18 +169,20 @@ class Tracker:
     def reset(self) -> None:
         """Nothing heard yet."""
         self.state = "waiting"
-        self.position = float(self.reference.time[0])
+        self.position = float(self.reference.seconds[0])
         self.tempo = 0.0
         self.confidence = 0.0
         self.quality = 0.0
         self.jumps = 0
         self._stop_trials()
+        for filter in (self._main, *(trial.filter for trial in self._trials)):
+            filter.state[SOFT] = SOFT_SHARE
         self._frame = 0
         self._silent = 0.0
         self._recent = 0.0
         self._rest = 0.0
         self._unsure = 0.0
-        self._anchor = self.position
+        self._anchor = float(self.reference.time[0])
         self._banned[:] = 0
         self._ban_left[:] = 0.0
         self._scores[...] = 0.0
@@ -192,7 +202,7 @@ class Tracker:
             if power < 1e-7:
                 return
             self.state = "tracking"
-            self._main.place(self.position, START_WIDTH, 1.0, START_SPREAD, 0.5)
+            self._main.place(float(self.reference.time[0]), START_WIDTH, 1.0, START_SPREAD, 0.5)
         if self._silent < 1.0:
             self._search(pitches)
             self._follow(flux, pitches, power / (power + FAINT * level))
@@ -200,7 +210,7 @@ class Tracker:
 
     @property
     def slow_tempo(self) -> float:
-        """Seconds of the reference per second over the last MEMORY seconds."""
+        """Tempo along `reference.time` over the last MEMORY seconds."""
         return float(np.exp(self._main.state[SLOW_LOG_TEMPO]))
 
     def _follow(self, flux: Array, pitches: Array, clarity: float) -> None:
@@ -227,15 +237,25 @@ class Tracker:
             elif best.lead > (ADVANTAGE if self._unsure == 0.0 else UNSURE_ADVANTAGE) * best.time**0.5:
                 self._jump(best)
         state = self._main.state
-        self.position, self.tempo = float(state[POSITION]), float(state[TEMPO])
+        self._say(state[POSITION])
         self.quality += (state[EVIDENCE] - self.quality) * self.seconds / QUALITY_SECONDS
         self._recent += (state[EVIDENCE] - self._recent) * self.seconds
+
+    def _say(self, at: float) -> None:
+        """Position and tempo in seconds of the reference, at `at` along `reference.time`."""
+        self.position, pace = straight(at, self.reference.time, self.reference.seconds)
+        self.tempo = float(self._main.state[TEMPO]) * pace
+
+    def until(self, seconds: float) -> float:
+        """Seconds until the performer is at `seconds` of the reference; `tempo` must not be 0."""
+        then, _ = straight(seconds, self.reference.seconds, self.reference.time)
+        return (then - float(self._main.state[POSITION])) / float(self._main.state[TEMPO])
 
     def _promise(self, trial: Trial) -> float:
         """Lead of a trial, less the price of its distance from where the performer surely was."""
         if not trial.running:
             return -np.inf
-        anchor = self._anchor if self._unsure > 0.0 else self.position
+        anchor = self._anchor if self._unsure > 0.0 else float(self._main.state[POSITION])
         away = abs(float(trial.filter.state[POSITION]) - anchor)
         return trial.lead - NATS_A_SECOND * min(away, 60.0)
 
@@ -251,7 +271,7 @@ class Tracker:
     def _jump(self, far: Trial) -> None:
         """A distant place takes over; where it sounds the same elsewhere, that may yet turn out better."""
         if self._unsure == 0.0:
-            self._anchor = self.position
+            self._anchor = float(self._main.state[POSITION])
         self._unsure = UNSURE_SECONDS
         self._take_over(far)
         self._stop_trials()
@@ -295,9 +315,9 @@ class Tracker:
         if self._rest > 0.0:
             return
         tempo = self.slow_tempo
-        position = float(self._main.state[POSITION])
+        position, soft = float(self._main.state[POSITION]), float(self._main.state[SOFT])
         if not self._near.running and self._recent < DOUBT:
-            self._near.start(position, NEAR_WIDTH * tempo, tempo)
+            self._near.start(position, NEAR_WIDTH * tempo, tempo, soft)
         far = next((far for far in self._far if not far.running), None)
         if far is None:
             return
@@ -315,19 +335,20 @@ class Tracker:
             # The search looks back over a tick that ended a tick ago.
             ahead = 1.5 * TICK * self.seconds * tempo
             where = self.reference.time[0] + (cell + 0.5) * COARSE_STEP + ahead
-            far.start(float(where), 0.25, tempo)
+            far.start(float(where), 0.25, tempo, soft)
             far.offset = cell - here
 
     def _cell(self, position: float) -> int:
-        """Cell of the coarse search at `position`, seconds of the reference."""
+        """Cell of the coarse search at `position` along `reference.time`."""
         return int((position - self.reference.time[0]) / COARSE_STEP)
 
     def pass_over(self, seconds: float) -> None:
         """Samples were lost: the performer is taken to have gone on at the same tempo, less surely."""
         if self.state in {"tracking", "lost"}:
-            self.position += self.tempo * seconds
-            tempo = max(self.tempo, float(TEMPI[0]))
-            self._main.place(self.position, 0.05 + 0.1 * seconds, tempo, 0.2)
+            state = self._main.state
+            tempo = max(float(state[TEMPO]), float(TEMPI[0]))
+            self._main.place(float(state[POSITION]) + tempo * seconds, 0.05 + 0.1 * seconds, tempo, 0.2)
+            self._say(state[POSITION])
             self._stop_trials()
 
     def _judge(self) -> None:
