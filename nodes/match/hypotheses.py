@@ -22,15 +22,15 @@ VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 7.9, 4.0, 60.
 ENTER, LEAVE = 0.95, 0.5
 #: Seconds for which a match must be sure before it is said.
 AGREE = 0.35
-#: Evidence of the last seconds at the held place that keeps it; and by how much more another place of the
-#: document must have to be jumped to.
-STILL, ELSEWHERE = 2.0, 1.5
+#: Evidence of the last seconds at the held place that keeps it.
+STILL = 2.0
 #: By how much the evidence for another place must be higher.
 BETTER = 1.15
 #: Seconds for which a match below LEAVE is kept, a better one must stay better, and silence is lived through.
 PATIENCE, INSIST, PAUSE = 2.0, 0.4, 4.0
-#: A position further than this from where it should be is a jump, in seconds.
-NEAR = 1.5
+#: A position further than this from where it should be is another, in seconds; and one of the best path that
+#: is further than this is a jump.
+NEAR, JUMPED = 1.5, 2.5
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Judge:
 
         best : the most probable hypothesis of all.
         held : what the lanes now say about the one that is held, near where it should be (None: nothing).
-        elsewhere : another place of the document that is held, which alone fits the last seconds.
+        elsewhere : another place of the document that is held, where the best path has jumped to.
         silent : nothing sounds: the evidence stands still, and so does the position.
         """
         says: list[Statement] = []
@@ -219,9 +219,8 @@ class Judge:
         """Whether the best of all lanes may take the place of what is held."""
         if best is None or best.confidence < ENTER or best.agrees(expected) or not best.beats(now):
             return False
-        # The long memory of the scan still speaks for where a jump came from: no say within a document.
-        inside = best.document == now.document and best.lane == "scan"
-        return not inside or now.confidence < LEAVE
+        # Within a document the best path knows better: the scan still speaks for where a jump came from.
+        return best.document != now.document or best.lane != "scan"
 
     def _follow(self, time: float, held: Hypothesis) -> None:
         """Move on with what was heard: position filtered, tempo from the last seconds of it."""

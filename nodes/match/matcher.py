@@ -15,8 +15,8 @@ from nodes.match.fingerprints import SHORT_SPAN, SPAN, Fingerprints, rival_votes
 from nodes.match.gate import KINDS, PROPOSED, SHORT, Gate, Gates, indexed
 from nodes.match.hops import Hops
 from nodes.match.hypotheses import (
-    ELSEWHERE,
     ENTER,
+    JUMPED,
     LEAVE,
     NEAR,
     SCAN_SLOPE,
@@ -30,6 +30,7 @@ from nodes.match.hypotheses import (
 )
 from nodes.match.layers import Layers
 from nodes.match.library import Library
+from nodes.match.path import BestPath
 from nodes.match.pool import Pool
 from nodes.match.priors import Priors
 from nodes.match.scan import Part, Peak, Scan, unrelated_spread
@@ -171,6 +172,7 @@ class Matcher:
         self._alignment: Hypothesis | None = None
         self._attended: tuple[int, int] | None = None
         self._local: Scan | None = None
+        self._path: BestPath | None = None
         self._supported_at = 0.0
 
     def push(self, audio: Array, said_at: float | None = None) -> list[Statement]:
@@ -218,21 +220,28 @@ class Matcher:
                 self.priors.lose(self._heard_at())
 
     def _attend(self, silent: bool) -> None:
-        """Keep a scan with a short memory on the document that is held."""
+        """Keep a scan with a short memory, and the best path, on the document that is held."""
         held = self.judge.held
         about = None if held is None else (held.document, held.transposition)
         if about != self._attended:
             self._attended = about
             known = about is not None and about[1] in self.scan.keys
             self._local = self.scan.of_document(*about, LOCAL) if about is not None and known else None
-        if self._local is not None and not silent:
-            self._local.push(self._query.frame)
+            self._path = None
+            if held is not None and self._local is not None:
+                frame = features.frame_index(held.at(self._heard_at()).position)
+                reach = round(NEAR * features.FRAME_RATE)
+                self._path = BestPath(self.scan.frames_of(held.document), len(TEMPI), frame, reach)
+        if self._local is not None and self._path is not None and not silent:
+            now = self._local.updates.of(self._query.frame)
+            self._local.advance(now)
+            self._path.advance(now)
 
     def _see_support(self, alignment: Hypothesis | None) -> None:
         """Note when the held document, wherever in it, was last better than all others.
 
-        The short memory finds a place in any document that fits for a while, and one after another keeps a
-        match alive that was none.
+        Some place in any document fits for a while, and one after another would keep a match alive that was
+        none.
         """
         held = self.judge.held
         if held is None:
@@ -262,24 +271,20 @@ class Matcher:
         return self._local.peak_near(0, held.transposition, frame, round(NEAR * features.FRAME_RATE))
 
     def _elsewhere(self, now: float) -> Hypothesis | None:
-        """Another place of the held document, if the last seconds fit there and not where it should be."""
+        """Another place of the held document, if the best path has jumped there."""
+        here = self._by_path(now)
         held = self.judge.held
-        if held is None or self._local is None or not self._supported():
+        if here is None or held is None or not self._supported():
             return None
-        near = self._local_near()
-        best = self._local.peak(0)
-        if best.score - (0.0 if near is None else near.score) < ELSEWHERE:
+        return here if abs(here.position - held.at(now).position) > JUMPED else None
+
+    def _by_path(self, now: float) -> Hypothesis | None:
+        """What is held, at the place where the best path through its document ends."""
+        held = self.judge.held
+        if held is None or self._path is None:
             return None
-        return Hypothesis(
-            document=held.document,
-            position=features.frame_time(best.frame),
-            tempo=best.tempo,
-            transposition=best.key,
-            confidence=SUSTAINED,
-            score=best.score,
-            lane="scan",
-            time=self._heard_at(),
-        ).at(now)
+        place, heard = features.frame_time(self._path.frame), self._heard_at()
+        return replace(held, position=place, time=heard, confidence=SUSTAINED, lane="scan").at(now)
 
     def _listen_to_landmarks(self) -> Hypothesis | None:
         every = self._updates % VARIANTS_EVERY == 0
@@ -381,4 +386,7 @@ class Matcher:
         if near is not None and near.score >= STILL and found.confidence < SUSTAINED and self._supported():
             place = features.frame_time(near.frame)
             found = replace(found, position=place, time=self._heard_at(), confidence=SUSTAINED).at(now)
+        here = self._by_path(now)
+        if here is not None and abs(here.position - expected.position) <= JUMPED:
+            found = replace(found, position=here.position)
         return found

@@ -70,7 +70,7 @@ class Pool:
             return
         now = self._updates.of(frame)
         by_key = [
-            Update(np.ascontiguousarray(now.queries[k : k + 1]), now.steps, now.law)
+            Update(np.ascontiguousarray(now.queries[k : k + 1]), now.steps, now.law, now.weight)
             for k in range(len(self.keys))
         ]
         self._past.append(by_key)

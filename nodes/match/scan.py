@@ -79,7 +79,7 @@ class Scan:
         self._firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self._spread = unrelated_spread(self.parts) if spread is None else spread
         law = law or PERFORMANCE
-        self._updates = Updates(self.keys, self.tempi, law, self._spread)
+        self.updates = Updates(self.keys, self.tempi, law, self._spread)
         prices = np.array(law.tempo_prices or np.zeros(len(self.tempi)))
         self._prices = np.round(prices * SCALE).astype(np.int16)
         self.reset()
@@ -88,13 +88,13 @@ class Scan:
         """Forget the music."""
         for array in (*self._scores, *self._bests):
             array[:] = 0
-        self._updates.reset()
+        self.updates.reset()
 
     def push(self, frame: Array) -> None:
         """Take one query frame (12,), L2 norm 1; a frame of zeros changes nothing."""
         if not frame.any():
             return
-        self.advance(self._updates.of(frame))
+        self.advance(self.updates.of(frame))
 
     def advance(self, now: Update) -> None:
         """Take one update of the same keys and tempi."""

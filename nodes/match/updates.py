@@ -62,11 +62,13 @@ class Update:
     queries : (keys, 12) int16.
     steps : (R,) frames that each tempo goes on by.
     law : (6,) float32.
+    weight : how much the frame counts, 0 to 1.
     """
 
     queries: Array
     steps: Array
     law: Array
+    weight: float
 
 
 class Updates:
@@ -112,7 +114,7 @@ class Updates:
             1.0 - weight * (1.0 - law.keep) if law.leak_with_change else law.keep,
             price,
         )
-        return Update(queries, steps, np.array(numbers, np.float32))
+        return Update(queries, steps, np.array(numbers, np.float32), weight)
 
     def _weight(self, frame: Array) -> float:
         """How much the frame counts, by how much it differs from that of a second ago."""
