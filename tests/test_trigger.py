@@ -147,6 +147,22 @@ def test_one_stroke_is_one_note_and_its_class_may_come_late(monkeypatch, late, w
     assert len({note.time for note in notes}) == 1
 
 
+def test_what_makes_a_kick_follows_the_kicks_heard(monkeypatch):
+    """Kicks at -1.5 among strokes: below certainty (-0.85), found in time; the same beside loud ones: not."""
+    frames = range(100, 10_000, 200)
+    soft = {at: {0: 3.0} for at in frames} | {at + 5: {7: -1.5} for at in frames}
+    loud = soft | {at + 105: {7: 3.0} for at in frames}
+    monkeypatch.setattr("nodes.pitch.drum_notes.Tcn", Script)
+    kicks = []
+    for said, reach in ((soft, 1.2), (loud, 1.2), (soft, 0.0)):
+        monkeypatch.setattr(Script, "said", said)
+        notes, _ = notes_of(DrumNotes(kick_reach=reach), np.zeros(30 * RATE, np.float32))
+        kicks.append([note for note in notes if note.values["label"] == "kick" and note.values["confirmed"]])
+    early, beside, fixed = kicks
+    assert 25 < len(early) < 50 and early[0].time > 4 * RATE
+    assert len(beside) == 50 and not fixed  # the loud ones alone
+
+
 def test_silence_strikes_nothing():
     for node in (DrumNotes(), MonoNotes(), PianoNotes()):
         assert notes_of(node, np.zeros(RATE, np.float32))[1] == []

@@ -15,7 +15,7 @@ from nodes.rhythm.accent_kernels import band_weights
 from nodes.spectral.fft import RealFft
 
 LABELS = ("kick", "snare", "hihat", "tom", "cymbal", "other")
-OTHER = len(LABELS) - 1
+KICK, OTHER = 0, len(LABELS) - 1
 BANDS_OF = ((0, 6), (4, 24), (24, BANDS), (2, 14), (20, BANDS), (10, BANDS))  # where a class is loud
 LEVEL_HALF_LIFE = 3.0  # seconds in which the level that bands are measured against falls by half
 LOUDEST_HALF_LIFE = 30.0  # seconds in which the loudest stroke of a class is forgotten by half (6 dB)
@@ -25,6 +25,9 @@ NEAR = 3.5  # frames within which two classes are one stroke
 REST = 9  # frames between two strokes, at least
 DUE = 8  # frames after its note at which a stroke is confirmed: 32 ms after its time
 PAUSE = 14  # frames between two strokes of one class, at least
+# What makes a kick follows the kicks heard, in logits: how far below them it aims, how much of the way it
+# goes with each, and by how much it falls in a second in which anything is struck.
+KICK_MARGIN, KICK_STEP, KICK_FALL = 2.0, 0.2, 0.05
 
 
 @dataclass
@@ -47,6 +50,9 @@ class DrumNotes(HopNode):
     one output for any stroke now, six for what it seems to be, six for what it was 26 ms ago. The first
     makes the note, the last confirm it: a revision of the same key carries the final label, pitch and
     velocity. A second drum of the same stroke comes as a note of its own at the same time.
+
+    How sure the network is of a kick depends on the kit more than for any other drum, and every kit has one:
+    the probability that makes a kick follows the kicks that are heard, within `kick_reach` of `certainty`.
 
     Velocity: the level of the stroke in its class's bands against the loudest of that class lately, `range`
     dB for the whole scale, bent by `curve`.
@@ -72,6 +78,7 @@ class DrumNotes(HopNode):
 
     threshold = Param(0.5, low=0.02, high=0.98, live=True, help="probability that makes a stroke")
     certainty = Param(0.3, low=0.02, high=0.98, live=True, help="probability that makes a class")
+    kick_reach = Param(1.2, low=0.0, high=3.0, live=True, help="logits by which it may differ for kicks")
     kick = Param(36, low=0, high=127, live=True, help="MIDI note of the class")
     snare = Param(38, low=0, high=127, live=True, help="MIDI note of the class")
     hihat = Param(42, low=0, high=127, live=True, help="MIDI note of the class")
@@ -95,6 +102,8 @@ class DrumNotes(HopNode):
         self._magnitude = np.zeros(self._fft.bins, np.float32)
         self._table = band_weights(audio.rate, self._fft.bins, BANDS, LOWEST, HIGHEST)
         self._decay = np.float32(0.5 ** (hop / audio.rate / LEVEL_HALF_LIFE))
+        self._second = audio.rate // hop  # frames
+        self._fall = KICK_FALL * hop / audio.rate  # logits a frame
         self._fade = 6.0 * hop / audio.rate / LOUDEST_HALF_LIFE  # dB a frame
         self._level = np.zeros(1, np.float32)
         self._power = np.zeros(BANDS, np.float32)
@@ -122,6 +131,7 @@ class DrumNotes(HopNode):
         self._open: list[Stroke] = []
         self._past: Stroke | None = None
         self._loudest, self._loudest_at = [-200.0] * len(LABELS), [0] * len(LABELS)
+        self._lean = 0.0  # what is added to the certainty of a kick, logits
         self._said = [-1000] * len(LABELS)  # frame of the last stroke of each class
         self._last = -1000  # frame of the last stroke
         self._armed = True
@@ -164,13 +174,24 @@ class DrumNotes(HopNode):
     def _find_classes(self, now: int, logits: np.ndarray) -> None:
         """Classes whose late output has just passed a peak."""
         before, last = self._before
+        if now - self._last < self._second:
+            self._lean = max(-self.kick_reach, self._lean - self._fall)
         for label in range(len(LABELS)):
             level = logits[1 + len(LABELS) + label]
             peak = before[label] < last[label] >= level
-            if peak and chance(last[label]) >= self.certainty and now - self._said[label] >= PAUSE:
+            lean = self._lean if label == KICK else 0.0
+            if peak and chance(last[label] - lean) >= self.certainty and now - self._said[label] >= PAUSE:
                 self._said[label] = now
                 self._found(now, label)
+                if label == KICK:
+                    self._follow_kick(float(last[label]))
             before[label], last[label] = last[label], level
+
+    def _follow_kick(self, logit: float) -> None:
+        """What makes a kick goes towards `KICK_MARGIN` below the one just heard."""
+        aim = logit - KICK_MARGIN - math.log(self.certainty / (1.0 - self.certainty))
+        lean = self._lean + KICK_STEP * (aim - self._lean)
+        self._lean = min(self.kick_reach, max(-self.kick_reach, lean))
 
     def _found(self, now: int, label: int) -> None:
         began = now - 1 - DELAY
