@@ -20,11 +20,13 @@ from nodes.follow.filter_kernels import (
     RIGHT,
     SCALE,
     SLOW,
+    SLOW_LOG_TEMPO,
     SOFT,
     STATES,
     STOPS,
     STRUCK,
     STRUCK_SOFTLY,
+    WAITING,
     advance,
     place,
     read,
@@ -268,6 +270,31 @@ def test_the_share_of_soft_notes_is_learnt_from_those_just_struck(softly, share)
     state[STRUCK_SOFTLY] = softly * state[STRUCK]
     assert read(grid, window, state, TEMPI, CELL, HOP / RATE, 0.1, 8.0, 1e-8, 0.1, (0.1, 0.8), stops, column)
     assert state[SOFT] == pytest.approx(share)
+
+
+def test_waiting_in_front_of_every_note_does_not_hide_that_the_tempo_is_too_fast():
+    grid, window, state = belief()
+    place(grid, window, state, TEMPI, CELL, 3.0, 0.03, 1.0, 1e-3, 8.0)
+    column, stops = grid[0].sum(axis=0), np.zeros(1200, np.int64)
+    for _ in range(2000):
+        window[ORIGIN] += 2  # moves on at 0.86, and is said to wait for nine tenths of the time
+        state[WAITING] = 0.9 * column.sum()
+        assert read(
+            grid,
+            window,
+            state,
+            TEMPI,
+            CELL,
+            HOP / RATE,
+            0.1,
+            8.0,
+            1e-8,
+            0.1,
+            (0.1, 0.8),
+            stops,
+            column.copy(),
+        )
+    assert np.exp(state[SLOW_LOG_TEMPO]) == pytest.approx(2 * 2 * CELL * RATE / HOP, rel=0.1)
 
 
 def test_straight_lines_go_on_beyond_their_ends():

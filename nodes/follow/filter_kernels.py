@@ -17,12 +17,16 @@ from numba import njit
 # Belief.window, whole numbers: cell index of column 0, the live rectangle, and how many onsets lie in it.
 ORIGIN, LEFT, RIGHT, SLOW, FAST, STOPS = range(6)
 # Belief.state: the estimate, tempo there, log of the slow mean of the tempo, distance and duration that mean
-# is made of (leaky sums), mass near the estimate, log of the evidence of this frame, share that waits, what
-# the belief is to be multiplied by so that it sums to one (done in passing with the next frame); share of the
-# notes that are played softly, and for its next estimate the belief in notes just struck, and in soft ones.
-POSITION, TEMPO, SLOW_LOG_TEMPO, DISTANCE, DURATION, MASS, EVIDENCE, WAITING, SCALE = range(9)
-SOFT, STRUCK, STRUCK_SOFTLY = range(9, 12)
-STATES = 12
+# is made of (leaky sums), mass near the estimate, log of the evidence of this frame, mass that waits and that
+# has halted, what the belief is to be multiplied by so that it sums to one (done in passing with the next
+# frame); share of the notes that are played softly, and for its next estimate the belief in notes just
+# struck, and in soft ones.
+POSITION, TEMPO, SLOW_LOG_TEMPO, DISTANCE, DURATION, MASS, EVIDENCE, WAITING, HALTED, SCALE = range(10)
+SOFT, STRUCK, STRUCK_SOFTLY = range(10, 13)
+STATES = 13
+#: Share of the time that may be left out of the slow tempo as waiting: a tempo that is far too fast waits in
+#: front of every note, and would otherwise confirm itself.
+WAITING_LEFT_OUT = 0.5
 #: Columns at either end of the grid that stay free, for the neighbours of the outermost cells.
 MARGIN = 4
 #: Cells the estimate may go from the first third of the grid before the columns are moved along.
@@ -61,7 +65,8 @@ def place(grid, window, state, tempi, cell, position, width, tempo, spread, sett
     state[POSITION], state[TEMPO] = position, tempo
     state[SLOW_LOG_TEMPO] = np.log(tempo)
     state[DISTANCE], state[DURATION] = tempo * settle, settle
-    state[MASS], state[EVIDENCE], state[WAITING], state[SCALE] = 0.0, 0.0, 0.0, 1.0 / total
+    state[MASS], state[EVIDENCE], state[SCALE] = 0.0, 0.0, 1.0 / total
+    state[WAITING], state[HALTED] = 0.0, 0.0
 
 
 @njit(nogil=True, cache=True)
@@ -305,17 +310,19 @@ def weigh(  # type: ignore[no-untyped-def]
         for j in range(right - left):
             row[j] *= factor_of[j]
             total[j] += row[j]
-    stopped = 0.0
+    stopped, halt = 0.0, 0.0
     for i in range(window[STOPS]):
         j = stops[i]
-        part = np.float32(0.0)
+        part, late = np.float32(0.0), np.float32(0.0)
         for k in range(slow, fast):
             waiting[k, j] *= factors[j]
             halted[k, j] *= factors[j]
-            part += waiting[k, j] + halted[k, j]
-        column[j] += part
+            part += waiting[k, j]
+            late += halted[k, j]
+        column[j] += part + late
         stopped += part
-    state[WAITING] = stopped
+        halt += late
+    state[WAITING], state[HALTED] = stopped, halt
 
 
 @njit(nogil=True, cache=True)
@@ -344,7 +351,6 @@ def read(  # type: ignore[no-untyped-def]
         state[SOFT] += soft_rate * sure * (state[STRUCK_SOFTLY] / state[STRUCK] - state[SOFT])
         state[SOFT] = min(max(state[SOFT], soft_shares[0]), soft_shares[1])
     state[SCALE] = 1.0 / total
-    state[WAITING] /= total
     radius = max(1, int(reach * state[TEMPO] / cell))
     best = -1.0
     mode = left
@@ -379,7 +385,8 @@ def read(  # type: ignore[no-untyped-def]
     moved = state[POSITION] - earlier
     if abs(moved) < 1.0:
         state[DISTANCE] = keep * state[DISTANCE] + moved
-        state[DURATION] = keep * state[DURATION] + seconds * (1.0 - state[WAITING])
+        left_out = min(state[WAITING] / total, WAITING_LEFT_OUT) + state[HALTED] / total
+        state[DURATION] = keep * state[DURATION] + seconds * (1.0 - min(left_out, 1.0))
         ratio = max(state[DISTANCE], 1e-3) / state[DURATION]
         state[SLOW_LOG_TEMPO] = np.log(min(max(ratio, tempi[0]), tempi[-1]))
     least = prune * total

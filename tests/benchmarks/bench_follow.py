@@ -295,7 +295,7 @@ def main() -> None:
         "fused": lambda: fused(data.vienna(), bands),
         "symbolic": lambda: symbolic(data.vienna()),
         "stress": lambda: stress([*data.vienna()[::8], *data.asap(1)[::4]], bands, args.seconds),
-        "jumps": lambda: jumps([*data.vienna()[::4], *data.asap(1)[::2]], bands),
+        "jumps": lambda: jumps([*data.vienna()[::2], *data.asap(1)], bands),
         "cost": lambda: cost(data.asap(1), bands),
     }
     out = data.BUILD.parent / "follow.json"
