@@ -202,7 +202,7 @@ class Matcher:
         best = self._best_of_scan(now)
         if alignment is not None and (best is None or alignment.confidence >= min(best.confidence, ENTER)):
             best = alignment
-        self._attend(silent)
+        self._attend(now, alignment, silent)
         self._see_support(alignment)
         held = self._about_held(now, alignment)
         elsewhere = self._elsewhere(now)
@@ -219,7 +219,7 @@ class Matcher:
             elif statement.kind == "lost":
                 self.priors.lose(self._heard_at())
 
-    def _attend(self, silent: bool) -> None:
+    def _attend(self, now: float, alignment: Hypothesis | None, silent: bool) -> None:
         """Keep a scan with a short memory, and the best path, on the document that is held."""
         held = self.judge.held
         about = None if held is None else (held.document, held.transposition)
@@ -228,14 +228,18 @@ class Matcher:
             known = about is not None and about[1] in self.scan.keys
             self._local = self.scan.of_document(*about, LOCAL) if about is not None and known else None
             self._path = None
-            if held is not None and self._local is not None:
-                frame = features.frame_index(held.at(self._heard_at()).position)
-                reach = round(NEAR * features.FRAME_RATE)
-                self._path = BestPath(self.scan.frames_of(held.document), len(TEMPI), frame, reach)
-        if self._local is not None and self._path is not None and not silent:
-            now = self._local.updates.of(self._query.frame)
-            self._local.advance(now)
-            self._path.advance(now)
+        if held is None or self._local is None:
+            return
+        here = self._by_path(now)
+        if here is None or (_sure(alignment, held, now) and self._far(here, now)):
+            # Landmarks know the place better: the path begins anew where they say.
+            frame = features.frame_index(held.at(self._heard_at()).position)
+            reach = round(NEAR * features.FRAME_RATE)
+            self._path = BestPath(self.scan.frames_of(held.document), len(TEMPI), frame, reach)
+        if not silent and self._path is not None:
+            update = self._local.updates.of(self._query.frame)
+            self._local.advance(update)
+            self._path.advance(update)
 
     def _see_support(self, alignment: Hypothesis | None) -> None:
         """Note when the held document, wherever in it, was last better than all others.
@@ -273,10 +277,12 @@ class Matcher:
     def _elsewhere(self, now: float) -> Hypothesis | None:
         """Another place of the held document, if the best path has jumped there."""
         here = self._by_path(now)
+        return here if here is not None and self._supported() and self._far(here, now) else None
+
+    def _far(self, here: Hypothesis, now: float) -> bool:
+        """Whether a place of the held document is a jump away from where it should be."""
         held = self.judge.held
-        if here is None or held is None or not self._supported():
-            return None
-        return here if abs(here.position - held.at(now).position) > JUMPED else None
+        return held is not None and abs(here.position - held.at(now).position) > JUMPED
 
     def _by_path(self, now: float) -> Hypothesis | None:
         """What is held, at the place where the best path through its document ends."""
@@ -373,8 +379,7 @@ class Matcher:
         held = self.judge.held
         if held is None:
             return None
-        expected = held.at(now)
-        if alignment is not None and alignment.agrees(expected) and alignment.confidence >= ENTER:
+        if alignment is not None and _sure(alignment, held, now):
             return alignment
         frame = features.frame_index(held.at(self._heard_at()).position)
         reach = round(NEAR * features.FRAME_RATE)
@@ -387,6 +392,11 @@ class Matcher:
             place = features.frame_time(near.frame)
             found = replace(found, position=place, time=self._heard_at(), confidence=SUSTAINED).at(now)
         here = self._by_path(now)
-        if here is not None and abs(here.position - expected.position) <= JUMPED:
+        if here is not None and not self._far(here, now):
             found = replace(found, position=here.position)
         return found
+
+
+def _sure(alignment: Hypothesis | None, held: Hypothesis, now: float) -> bool:
+    """Whether landmarks surely say the place that is held."""
+    return alignment is not None and alignment.confidence >= ENTER and alignment.agrees(held.at(now))
