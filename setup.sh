@@ -3,7 +3,7 @@
 # compiled kernels. Run it again at any time; what is there is kept.
 #
 #   ./setup.sh         to use it
-#   ./setup.sh test    to test it as well: test tools, and sound servers that need no hardware
+#   ./setup.sh test    to test it as well: test tools, and what outputs and pages are tested against
 set -eu
 cd "$(dirname "$0")"
 
@@ -21,10 +21,12 @@ if [ -z "$PYTHON" ]; then
     exit 2
 fi
 
-# libportaudio2: live sound. graphviz: `followspot graph --svg`. The sound servers: tests of the live path.
+# libportaudio2: live sound. graphviz: `followspot graph --svg`. To test: sound servers without hardware, a browser,
+# a DMX server and a synthesiser, which are what the outputs and pages are tested against.
 packages="libportaudio2 graphviz"
 "$PYTHON" -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
-[ "${1:-}" = test ] && packages="$packages jackd2 pulseaudio"
+[ "${1:-}" = test ] &&
+    packages="$packages jackd2 pulseaudio chromium chromium-driver ola fluidsynth fluid-soundfont-gm"
 missing=
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
@@ -33,9 +35,13 @@ if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing$missing"
         export DEBIAN_FRONTEND=noninteractive
+        apt-get -qq update || true
         # shellcheck disable=SC2086 # the list is meant to be split
-        if ! { apt-get -qq update && apt-get -qq install -y --no-install-recommends $missing; } >/dev/null; then
-            say "could not install$missing; going on without"
+        if ! apt-get -qq install -y --no-install-recommends $missing >/dev/null; then
+            for package in $missing; do
+                apt-get -qq install -y --no-install-recommends "$package" >/dev/null ||
+                    say "could not install $package; going on without"
+            done
         fi
     else
         say "not root, so these are left to you: sudo apt-get install$missing"

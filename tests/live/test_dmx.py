@@ -54,7 +54,7 @@ def olad(tmp_path_factory):
     if os.geteuid() == 0:  # it refuses to run as root
         subprocess.run(["chown", "-R", "nobody", str(folder)], check=True)
         for parent in list(folder.parents)[:3]:
-            parent.chmod(0o755)
+            parent.chmod(parent.stat().st_mode | 0o011)  # nobody may pass; what others may do is kept
         command = ["runuser", "-u", "nobody", "--", *command]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
