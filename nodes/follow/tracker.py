@@ -54,7 +54,7 @@ START_WIDTH, START_SPREAD = 0.03, 0.5
 
 TICK = 16  # frames per tick of the coarse search
 JUMP, COSINE_WEIGHT, STIFFNESS = 4.0, 6.0, 1.0
-TRIAL_SECONDS, LEAST_TRIAL = 2.5, 0.7
+TRIAL_SECONDS, LEAST_TRIAL = 5.0, 0.7
 #: Mean log-evidence per frame of about the last second below which somewhere near by is tried; how widely
 #: (seconds of the performance), and by how many nats it must be better.
 DOUBT, NEAR_WIDTH, NEAR_ADVANTAGE = -0.22, 1.0, 4.0
@@ -63,9 +63,9 @@ DOUBT, NEAR_WIDTH, NEAR_ADVANTAGE = -0.22, 1.0, 4.0
 ADVANTAGE = 13.0
 #: The same for UNSURE_SECONDS after a jump: passages repeat, and the first of two that sound alike may have
 #: been the wrong one.
-UNSURE_ADVANTAGE, UNSURE_SECONDS = 4.0, 15.0
+UNSURE_ADVANTAGE, UNSURE_SECONDS = 4.0, 30.0
 REST = 0.5  # s after a jump without a trial elsewhere
-FARS = 2  # distant places on trial at once
+FARS = 4  # distant places on trial at once
 BANS = 2  # places left alone at once
 #: By how much a trial must be better for a second of distance: of places that sound alike the nearest.
 NATS_A_SECOND = 0.1
