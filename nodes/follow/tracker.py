@@ -60,7 +60,7 @@ TRIAL_SECONDS, LEAST_TRIAL = 5.0, 0.7
 DOUBT, NEAR_WIDTH, NEAR_ADVANTAGE = -0.22, 1.0, 4.0
 #: Nats of evidence by which another place must explain the same sound better, times the root of the seconds
 #: tried.
-ADVANTAGE = 13.0
+ADVANTAGE = 16.0
 #: The same for UNSURE_SECONDS after a jump: passages repeat, and the first of two that sound alike may have
 #: been the wrong one.
 UNSURE_ADVANTAGE, UNSURE_SECONDS = 4.0, 30.0
