@@ -37,7 +37,7 @@ from nodes.follow.filter_kernels import (
 from nodes.follow.made_up import QUARTER, made_up_notes, made_up_score, play
 from nodes.follow.reference import load_reference, note_powers, reference_of_score
 from nodes.follow.relocate_kernels import best_cell, search_slice, turn_over
-from nodes.follow.score import load_score
+from nodes.follow.score import Score, load_score
 from nodes.follow.tracker import CELL, TEMPI, Tracker
 
 RATE = 44100
@@ -391,6 +391,23 @@ def test_finds_itself_after_a_skip_and_from_the_middle(reference, bands):
     rows, _ = follow(reference, bands, play(after - [6.0, 0], RATE, 6.0))
     late = (rows[:, 0] > 4.0) & (rows[:, 0] < 5.5)
     assert np.mean(np.abs(rows[late, 1] - rows[late, 0] - 6.0) < 0.2) > 0.9
+
+
+@pytest.mark.parametrize("verse", [1, 4])
+def test_of_verses_that_begin_alike_the_right_one_is_found_where_they_differ(bands, verse):
+    rng = np.random.default_rng(1)
+    phrase = rng.integers(55, 80, 8)
+    verses = [np.concatenate([phrase, rng.integers(50, 85, 8)]) for _ in range(6)]
+    pitch = np.concatenate([rng.integers(50, 85, 8), *verses])
+    onset = np.arange(len(pitch)) * QUARTER
+    end = onset + QUARTER
+    knots = np.array([[0.0, 0.0], [end[-1], len(pitch)]])
+    score = Score(onset, end, pitch, knots, np.array([[0.0, 1.0]]))
+    start = (8 + 16 * verse) * QUARTER
+    played = np.stack([onset - start, pitch], 1)[onset >= start]
+    rows, _ = follow(reference_of_score(score, bands), bands, play(played, RATE, 9.0))
+    wrong = np.abs(rows[:, 1] - rows[:, 0] - start) > 1.0
+    assert 8 * QUARTER <= rows[wrong, 0].max() < 8 * QUARTER + 2.5  # not before they differ, or it was luck
 
 
 def test_another_piece_is_lost_and_silence_waits(reference, bands):
