@@ -3,6 +3,8 @@
     followspot trigger take.wav --preset drums --events take.jsonl --midi take.mid
     followspot trigger mic --preset mono                 plays a MIDI port, until Ctrl-C
     followspot trigger --preset drums --learn kick       then play the pad that kick shall play
+    followspot trigger --preset drums --takes kick=kick.wav snare=snare.wav hihat=hat.wav --kit mine.toml
+    followspot trigger mic --preset mine.toml            drums named by how yours sound
 
 Every line of --events is a note: time (where it began) and emitted (when it was said) in seconds, pitch
 (MIDI), velocity, label. A later line with the same key puts an earlier one right (a drum's class). `note_end`
@@ -19,6 +21,7 @@ from dataclasses import replace
 from typing import Any
 
 from apps import config
+from apps.drum_kit import learn_kit
 from apps.live import is_file, run_live
 from apps.midi_listener import MidiListener
 from apps.offline import event_lines, run_file
@@ -48,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--midi", metavar="OUT.mid", help="write a file's notes as a MIDI file")
     parser.add_argument("--learn", metavar="LABEL", help="give the next MIDI pad that is played to this drum")
     parser.add_argument(
+        "--takes", metavar="NAME=FILE", nargs="+", help="takes of each drum of your kit alone, for --kit"
+    )
+    parser.add_argument("--kit", metavar="OUT.toml", help="write what was learnt from --takes as a preset")
+    parser.add_argument(
         "--set", metavar="NODE.PARAM=VALUE", action="append", default=[], dest="overrides",
         help="change a parameter of the preset; may be given several times",
     )  # fmt: skip
@@ -58,6 +65,11 @@ def run(args: argparse.Namespace) -> None:
     preset = source.load()
     if args.learn:
         learn(preset, args.learn)
+        return
+    if args.takes or args.kit:
+        if not (args.takes and args.kit):
+            raise FollowspotError("--takes NAME=FILE ... and --kit OUT.toml go together")
+        learn_kit(preset, source.preset, args.takes, args.kit)
         return
     if args.input is None:
         raise FollowspotError("give a sound file, `mic`, or a part of the name of an input device")

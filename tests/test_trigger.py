@@ -14,8 +14,10 @@ from engine.errors import FollowspotError
 from engine.graph import Graph
 from engine.offline import collect, quanta
 from engine.plan import compile_graph
+from engine.preset import PresetSource
 from engine.runner import Runner
 from nodes.pitch.drum_notes import DrumNotes
+from nodes.pitch.drum_takes import best_threshold, certainties, cut, groove
 from nodes.pitch.f0 import _Correlation
 from nodes.pitch.mono_notes import MonoNotes, name_of
 from nodes.pitch.piano_kernels import take_apart
@@ -161,6 +163,69 @@ def test_what_makes_a_kick_follows_the_kicks_heard(monkeypatch):
     early, beside, fixed = kicks
     assert 25 < len(early) < 50 and early[0].time > 4 * RATE
     assert len(beside) == 50 and not fixed  # the loud ones alone
+
+
+def test_each_drum_has_a_certainty_of_its_own(monkeypatch):
+    """A stroke that is hardly a snare and surely a hi-hat."""
+    monkeypatch.setattr("nodes.pitch.drum_notes.Tcn", Script)
+    monkeypatch.setattr(Script, "said", {100: {0: 3.0}, 105: {8: -1.5, 9: 9.0}})
+    said = []
+    for params in ({}, {"snare_certainty": 0.1}, {"snare_certainty": 0.1, "hihat_certainty": 1.0}):
+        notes, _ = notes_of(DrumNotes(**params), np.zeros(RATE, np.float32))
+        said.append(sorted(note.values["label"] for note in notes))
+    assert said == [["hihat"], ["hihat", "snare"], ["snare"]]
+
+
+def test_the_best_threshold_lies_between_a_drum_and_what_sounds_like_it():
+    seconds = np.arange(4000) * 0.003
+    logits = np.full(4000, -9.0)
+    logits[100::400], logits[250::800] = 0.7, -2.5  # the drum; another one
+    assert best_threshold(logits, seconds, seconds[100::400]) == pytest.approx(-0.9, abs=0.2)
+    logits[100::800] = -4.0  # half of its strokes are softer than the other drum: all are taken
+    assert best_threshold(logits, seconds, seconds[100::400]) < -4.0
+    made = certainties(logits[:, None] * np.ones(6), seconds, {"snare": seconds[100::400]}, 0.3)
+    assert 0.02 < made.pop("snare") < 0.3 and set(made.values()) == {1.0}
+
+
+def test_a_groove_is_made_of_the_strokes_at_the_times_that_it_tells():
+    click = np.zeros(8820, np.float32)
+    click[882] = 1.0  # 20 ms in, as `cut` leaves it
+    signal, times = strokes()
+    (cut_stroke,) = cut(np.eye(1, 30000, 5000, dtype=np.float32)[0], [5000], RATE)
+    assert np.argmax(cut_stroke) == 882
+    assert len(cut(signal, [round(at * RATE) for at in times], RATE)) == 4 and cut(signal, [], RATE) == []
+    audio, told = groove({"kick": [click]}, RATE)
+    np.testing.assert_allclose(np.flatnonzero(audio) / RATE, told["kick"], atol=1e-3)
+    assert 20 < len(told["kick"]) < 300
+
+
+def test_takes_become_a_preset_that_names_only_the_drums_taken(tmp_path, capsys):
+    signal, _ = strokes()
+    snare, kick, silence = tmp_path / "snare.wav", tmp_path / "kick.wav", tmp_path / "silence.wav"
+    t = np.arange(11025) / RATE
+    thump = 0.6 * np.sin(2 * np.pi * (50 * t - 3 * np.exp(-t / 0.03))) * np.exp(-t / 0.08)
+    soundfile.write(snare, signal, RATE)
+    soundfile.write(kick, np.tile(np.concatenate([np.zeros(11025), thump]), 5), RATE)
+    soundfile.write(silence, np.zeros(RATE), RATE)
+    kit, events = tmp_path / "kit.toml", tmp_path / "events.jsonl"
+    assert main(["trigger", "--takes", f"kick={kick}", f"snare={snare}", "--kit", str(kit)]) == 0
+    learnt = PresetSource(str(kit)).load().nodes["drums"][1]
+    assert learnt["hihat_certainty"] == learnt["tom_certainty"] == learnt["cymbal_certainty"] == 1.0
+    assert 0.02 <= learnt["snare_certainty"] < 1 and 0.02 <= learnt["kick_certainty"] < 1
+    assert main(["trigger", str(snare), "--preset", str(kit), "--events", str(events)]) == 0
+    last = {row["key"]: row for row in map(json.loads, events.read_text().splitlines())}
+    assert {row["label"] for row in last.values()} <= {"kick", "snare", "other"} and len(last) >= 4
+    capsys.readouterr()
+    for words, said in (
+        (["--takes", f"kik={kick}", "--kit", "k.toml"], "did you mean 'kick'?"),
+        (["--takes", "kick", "--kit", "k.toml"], "write NAME=FILE"),
+        (["--takes", f"kick={silence}", "--kit", "k.toml"], "no stroke was heard"),
+        (["--takes", f"kick={kick}"], "go together"),
+        (["--preset", "mono", "--takes", f"kick={kick}", "--kit", "k.toml"], "no node of type drum_notes"),
+        (["--takes", f"kick={kick}", "--kit", str(tmp_path)], "cannot be written"),
+    ):
+        assert main(["trigger", *words]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_silence_strikes_nothing():

@@ -28,6 +28,7 @@ PAUSE = 14  # frames between two strokes of one class, at least
 # What makes a kick follows the kicks heard, in logits: how far below them it aims, how much of the way it
 # goes with each, and by how much it falls in a second in which anything is struck.
 KICK_MARGIN, KICK_STEP, KICK_FALL = 2.0, 0.2, 0.05
+OWN = "the probability for this class; 0: as certainty, 1: never"
 
 
 @dataclass
@@ -52,7 +53,9 @@ class DrumNotes(HopNode):
     velocity. A second drum of the same stroke comes as a note of its own at the same time.
 
     How sure the network is of a kick depends on the kit more than for any other drum, and every kit has one:
-    the probability that makes a kick follows the kicks that are heard, within `kick_reach` of `certainty`.
+    the probability that makes a kick follows the kicks that are heard, within `kick_reach` of its certainty.
+    What makes the other drums depends on the kit as well, but not every kit has them: takes of each drum
+    alone tell (`nodes.pitch.drum_takes`).
 
     Velocity: the level of the stroke in its class's bands against the loudest of that class lately, `range`
     dB for the whole scale, bent by `curve`.
@@ -78,6 +81,11 @@ class DrumNotes(HopNode):
 
     threshold = Param(0.5, low=0.02, high=0.98, live=True, help="probability that makes a stroke")
     certainty = Param(0.3, low=0.02, high=0.98, live=True, help="probability that makes a class")
+    kick_certainty = Param(0.0, low=0.0, high=1.0, live=True, help=OWN)
+    snare_certainty = Param(0.0, low=0.0, high=1.0, live=True, help=OWN)
+    hihat_certainty = Param(0.0, low=0.0, high=1.0, live=True, help=OWN)
+    tom_certainty = Param(0.0, low=0.0, high=1.0, live=True, help=OWN)
+    cymbal_certainty = Param(0.0, low=0.0, high=1.0, live=True, help=OWN)
     kick_reach = Param(1.2, low=0.0, high=3.0, live=True, help="logits by which it may differ for kicks")
     kick = Param(36, low=0, high=127, live=True, help="MIDI note of the class")
     snare = Param(38, low=0, high=127, live=True, help="MIDI note of the class")
@@ -180,16 +188,22 @@ class DrumNotes(HopNode):
             level = logits[1 + len(LABELS) + label]
             peak = before[label] < last[label] >= level
             lean = self._lean if label == KICK else 0.0
-            if peak and chance(last[label] - lean) >= self.certainty and now - self._said[label] >= PAUSE:
+            found = peak and chance(last[label] - lean) >= self._needed(label)
+            if found and now - self._said[label] >= PAUSE:
                 self._said[label] = now
                 self._found(now, label)
                 if label == KICK:
                     self._follow_kick(float(last[label]))
             before[label], last[label] = last[label], level
 
+    def _needed(self, label: int) -> float:
+        """The probability that makes this class."""
+        return getattr(self, f"{LABELS[label]}_certainty", 0.0) or self.certainty
+
     def _follow_kick(self, logit: float) -> None:
         """What makes a kick goes towards `KICK_MARGIN` below the one just heard."""
-        aim = logit - KICK_MARGIN - math.log(self.certainty / (1.0 - self.certainty))
+        needed = self._needed(KICK)
+        aim = logit - KICK_MARGIN - math.log(needed / (1.0 - needed))
         lean = self._lean + KICK_STEP * (aim - self._lean)
         self._lean = min(self.kick_reach, max(-self.kick_reach, lean))
 

@@ -2,6 +2,8 @@
 
 Drums: the evaluation songs' drum stems and full mixes. Any stroke: F within 50 ms and the time from the
 annotated stroke to its first word; kick, snare and hi-hat: F within 50 ms of the final labels.
+Takes: the second half of each song, before and after `trigger --takes` has heard up to eight strokes of
+each drum from the first half: those that stand alone (100 ms), or, where fewer than three do, as they come.
 Prints tables and writes build/benchmarks/trigger.json.
 """
 
@@ -20,6 +22,8 @@ import mir_eval
 import numpy as np
 import soundfile as sf
 
+from apps.drum_kit import learn_kit
+from engine.preset import PresetSource
 from tests.benchmarks.trigger_data import (
     RATE,
     Run,
@@ -132,6 +136,73 @@ def drums(seconds: float) -> dict[str, object]:
             mean["class_F"] = float(np.mean([mean[f"{name}_F"] for name in LABEL_OF]))
         report[title] = {"mean": mean, "songs": rows}
         print(f"{title}: " + "  ".join(f"{key} {value:.3g}" for key, value in mean.items()), flush=True)
+    return report
+
+
+KINDS = {**LABEL_OF, "TT": "tom", "CY": "cymbal", "OT": "other"}
+Strokes = list[tuple[float, str]]
+
+
+def takes_of(audio: np.ndarray, strokes: Strokes) -> dict[str, np.ndarray]:
+    """A take of each drum: its strokes in the first half, or else in all, with silence between."""
+    times = np.array([at for at, _ in strokes])
+    alone = [np.sum(np.abs(times - at) < 0.1) == 1 for at in times]
+    rise = np.linspace(0, 1, RATE // 100, dtype=np.float32)  # a cut must not click
+    pause = np.zeros(RATE // 2, np.float32)
+    takes = {}
+    for kind, label in KINDS.items():
+        own = [(at, single) for (at, said), single in zip(strokes, alone, strict=True) if said == kind]
+        own = [stroke for stroke in own if stroke[0] < len(audio) / RATE / 2] or own
+        singles = [stroke for stroke in own if stroke[1]]
+        pieces = [pause]
+        for at, _ in (singles if len(singles) >= 3 else own)[:8]:
+            later = times[times > at + 0.02]
+            stop = min(at + 0.4, later[0] - 0.01 if len(later) else np.inf)
+            piece = audio[max(0, int((at - 0.03) * RATE)) : int(stop * RATE)].copy()
+            piece[: len(rise)] *= rise
+            piece[-len(rise) :] *= rise[::-1]
+            pieces += [piece, pause]
+        if len(pieces) > 3:
+            takes[label] = np.concatenate(pieces)
+    return takes
+
+
+def taught(preset: str, takes: dict[str, np.ndarray], folder: str) -> str:
+    """The preset after `followspot trigger --takes`."""
+    words = []
+    for label, audio in takes.items():
+        file = Path(folder) / f"{label}.wav"
+        sf.write(file, audio, RATE, subtype="FLOAT")
+        words.append(f"{label}={file}")
+    path = str(Path(folder) / "kit.toml")
+    learn_kit(PresetSource(preset).load(), preset, words, path)
+    return path
+
+
+def takes(seconds: float) -> dict[str, object]:
+    """Kick, snare and hi-hat of second halves, before and after a take of each drum."""
+    rows: dict[str, list[Row]] = {}
+    for name, stems, strokes in songs(seconds):
+        drums, mix = stems["drums"], np.sum(list(stems.values()), axis=0)
+        half = len(mix) / RATE / 2
+        later = [stroke for stroke in strokes if stroke[0] >= half]
+        for preset, audio in (("trigger_drums", drums), ("trigger_drums_in_mix", mix)):
+            with tempfile.TemporaryDirectory() as folder:
+                kit = taught(preset, takes_of(drums, strokes), folder)
+                for title, file in ((f"{preset}, before", preset), (f"{preset}, taught", kit)):
+                    run = play(file, audio)
+                    run.notes = [note for note in run.notes if note.time >= half]
+                    rows.setdefault(title, []).append({"song": name, **class_row(later, run)})  # type: ignore[dict-item]
+    report: dict[str, object] = {}
+    for title, songs_of in rows.items():
+        mean = {}
+        for kind in LABEL_OF:
+            parts = (f"{kind}_hits", f"{kind}_truth", f"{kind}_heard")
+            mean[f"{kind}_F"] = f_measure(*(sum(int(row[part]) for row in songs_of) for part in parts))
+        mean["class_F"] = float(np.mean(list(mean.values())))
+        report[title] = {"mean": mean, "songs": songs_of}
+        told = "  ".join(f"{key} {value:.3f}" for key, value in mean.items())
+        print(f"takes, {title}: {told}", flush=True)
     return report
 
 
@@ -252,7 +323,7 @@ def piano(seconds: float) -> dict[str, object]:
     return summary(tables)
 
 
-PARTS = {"drums": drums, "mono": mono, "piano": piano}
+PARTS = {"drums": drums, "takes": takes, "mono": mono, "piano": piano}
 
 
 def main() -> None:
