@@ -64,7 +64,6 @@ ADVANTAGE = 16.0
 #: The same for UNSURE_SECONDS after a jump: passages repeat, and the first of two that sound alike may have
 #: been the wrong one.
 UNSURE_ADVANTAGE, UNSURE_SECONDS = 4.0, 30.0
-REST = 0.5  # s after a jump without a trial elsewhere
 FARS = 4  # distant places on trial at once
 BANS = 2  # places left alone at once
 #: By how much a trial must be better for a second of distance: of places that sound alike the nearest.
@@ -180,7 +179,6 @@ class Tracker:
         self._frame = 0
         self._silent = 0.0
         self._recent = 0.0
-        self._rest = 0.0
         self._unsure = 0.0
         self._anchor = float(self.reference.time[0])
         self._banned[:] = 0
@@ -275,7 +273,6 @@ class Tracker:
         self._unsure = UNSURE_SECONDS
         self._take_over(far)
         self._stop_trials()
-        self._rest = REST
         self._ban_left[:] = 0.0
         self.jumps += 1
 
@@ -310,10 +307,7 @@ class Tracker:
 
     def _consider(self) -> None:
         """Whether to try another place, far or near."""
-        self._rest = max(0.0, self._rest - TICK * self.seconds)
         self._ban_left -= TICK * self.seconds
-        if self._rest > 0.0:
-            return
         tempo = self.slow_tempo
         position, soft = float(self._main.state[POSITION]), float(self._main.state[SOFT])
         if not self._near.running and self._recent < DOUBT:
