@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.bench_cues [--songs 12] [--seed 2] [--plain 6]
 
-The songs are made up (`arrangement.py`): seed 1 was used to choose the constants, seed 2 was run once half-way,
-seed 3 once at the end. A cue counts if it comes from 0.3 s before to TOLERANCE after the truth; each truth is
-matched once. A build-up counts until its end. A breakdown told within a build-up or intro, where bass and drums
-are missing too, counts neither way. Plain songs are full from end to end: every cue but the first sound is false
-there. Real songs (MDB): see `real_songs`.
+The songs are made up (`arrangement.py`): seed 1 was used to choose the constants, seed 2 was run once
+half-way, seed 3 once at the end. A cue counts if it comes from 0.3 s before to TOLERANCE after the truth;
+each truth is matched once. A build-up counts until its end. A breakdown told within a build-up or intro,
+where bass and drums are missing too, counts neither way. Plain songs are full from end to end: every cue
+but the first sound is false there. Real songs (MDB): see `real_songs`.
 """
 
 from __future__ import annotations
