@@ -135,8 +135,8 @@ def test_a_stranger_and_silence_are_unknown(matcher):
     assert np.diff(times).max() <= 0.5
 
 
-def test_a_stranger_with_a_lead_is_unknown_all_the_same(matcher, monkeypatch):
-    monkeypatch.setattr(matcher.scan, "rival", lambda peak: 0.0)
+def test_a_stranger_with_the_lead_of_a_version_is_unknown_all_the_same(matcher, monkeypatch):
+    monkeypatch.setattr(matcher.scan, "rival", lambda peak: peak.score - 6.0)
     assert not [found for _, found in matches(listen(matcher, piece(77, 20.0))) if found.lane == "scan"]
     version = piece(3, 12.0 / 1.15, tempo=1.15, timbre=7)
     assert [found.document for _, found in matches(listen(matcher, version))][-1] == 3

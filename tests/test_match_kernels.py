@@ -30,11 +30,13 @@ def test_smooth_against_its_definition():
     window = features.SMOOTHING
     shares = chroma / np.maximum(chroma.sum(axis=1, keepdims=True), 1e-9)
     for quantised in (False, True):
-        level = sum((shares >= s) * 1.0 for s in (0.05, 0.1, 0.2, 0.4)) if quantised else np.sqrt(shares)
-        mean = sum(w * level[10 + i] for i, w in enumerate(window))
+        level = sum((shares >= s) * 1.0 for s in (0.05, 0.1, 0.2, 0.4)) if quantised else shares
+        mean = sum(w * level[4 + i] for i, w in enumerate(window))
+        if not quantised:  # of the row that is silent nothing is known
+            mean = np.log1p(30 * mean / (window.sum() - window[1]))
         mean = mean - mean.mean()
         out = np.zeros(12, np.float32)
-        smooth(chroma, 10, window, quantised, out)
+        smooth(chroma, 4, window, quantised, out)
         assert out == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
 
 

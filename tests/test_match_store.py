@@ -64,3 +64,12 @@ def test_a_foreign_folder_is_no_store(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(FollowspotError, match="no Followspot library"):
         Store(str(tmp_path))
+
+
+def test_a_store_of_another_version_is_refused(tmp_path, monkeypatch):
+    url = str(tmp_path / "store")
+    monkeypatch.setattr("nodes.match.store._VERSION", {b"followspot library": b"2"})
+    Store(url, create=True)
+    monkeypatch.undo()
+    with pytest.raises(FollowspotError, match="another version of Followspot; add its files"):
+        Store(url)

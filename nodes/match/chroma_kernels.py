@@ -11,6 +11,8 @@ import numpy as np
 FINE = 120
 #: Fine classes a semitone.
 CENTS10 = 10
+#: A class that has 1 / COMPRESSION of the sound counts with log 2, one that has all with 5 times as much.
+COMPRESSION = 30.0
 
 
 @nb.njit(
@@ -79,17 +81,20 @@ def tune(fine, state, keep):  # type: ignore[no-untyped-def]
 
 @nb.njit("void(float32[:, ::1], int64, float32[::1], boolean, float32[::1])", nogil=True, cache=True)
 def smooth(frames, first, window, quantised, out):  # type: ignore[no-untyped-def]
-    """One smoothed frame: L1 norm, root or CENS steps, weighted mean over `window`, less its mean, L2 norm.
+    """One smoothed frame: L1 norm, weighted mean over `window`, logarithm, less its mean, L2 norm.
 
     frames : (n, 12) chroma; rows first ... first + len(window) - 1 are used, those outside are silent.
-    quantised : CENS steps at 0.05, 0.1, 0.2, 0.4 -> 0 to 4 instead of the square root. The top step is
-        closed: a frame of one class only gives 4 there (Mueller, FMP, 7.2.1; libfmp 1.3.0 leaves it unset).
+    quantised : CENS instead: steps at 0.05, 0.1, 0.2, 0.4 -> 0 to 4 before the mean, and no logarithm. The
+        top step is closed: a frame of one class only gives 4 there (Mueller, FMP, 7.2.1; libfmp 1.3.0 leaves
+        it unset).
 
-    Without its mean the dot product of two frames is their correlation: what differs between the classes
-    counts, what is common to all music does not. The result is 0 where nothing sounds or all classes sound
-    alike (a hundredth of the power): such a frame says nothing.
+    The logarithm of 1 + COMPRESSION times the share: players differ in balance by factors. Without its mean
+    the dot product of two frames is their correlation: what differs between the classes counts, what is
+    common to all music does not. The result is 0 where nothing sounds or all classes sound alike (a hundredth
+    of the power): such a frame says nothing.
     """
     out[:] = 0.0
+    weight = np.float32(0.0)
     for i in range(len(window)):
         row = first + i
         if row < 0 or row >= frames.shape[0]:
@@ -99,6 +104,7 @@ def smooth(frames, first, window, quantised, out):  # type: ignore[no-untyped-de
             total += frames[row, k]
         if total <= 0.0:
             continue
+        weight += window[i]
         for k in range(12):
             share = frames[row, k] / total
             if quantised:
@@ -113,7 +119,10 @@ def smooth(frames, first, window, quantised, out):  # type: ignore[no-untyped-de
                     level += 1.0
                 out[k] += window[i] * level
             else:
-                out[k] += window[i] * math.sqrt(share)
+                out[k] += window[i] * share
+    if not quantised and weight > 0.0:
+        for k in range(12):
+            out[k] = math.log1p(COMPRESSION * out[k] / weight)
     mean = squares = np.float32(0.0)
     for k in range(12):
         mean += out[k] / np.float32(12.0)

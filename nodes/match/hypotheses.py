@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 #: and Altschul 1990), so the lead is taken as it is. Fitted on the even pieces of (n)ASAP: whole performances
 #: with their piece taken out of the library against 15 s with it in.
 SCAN_SLOPE, SCAN_EVEN = 0.63, 5.8
-#: The same for the second witness (see `witness`): log odds SLOPE * share heard * (likeness - EVEN), fitted
-#: where the lead is above SCAN_EVEN. Neither is believed without the other: a lead counts up
-#: to LEAD_MOST and likeness up to ALIKE_MOST, so what is not alike is never sure, nor what has no lead.
-ALIKE_SLOPE, ALIKE_EVEN, ALIKE_MOST, LEAD_MOST = 35.0, 0.82, 3.0, 14.0
+#: With the second witness (see `witness`): log odds SCAN_SLOPE * (lead - SECONDED_EVEN) + ALIKE_SLOPE * share
+#: heard * (likeness - ALIKE_EVEN). Neither is believed without the other: a lead counts up to LEAD_MOST and
+#: likeness up to ALIKE_MOST, so what is not alike is never sure, nor what has no lead. Chosen on the same
+#: pieces, by other instruments and at other speeds as well: no alarm in eight hours of strangers.
+SECONDED_EVEN, LEAD_MOST = 4.0, 10.0
+ALIKE_SLOPE, ALIKE_EVEN, ALIKE_MOST = 50.0, 0.82, 3.0
 #: The same for votes of the landmark lane. So many votes are proof even beside an equal (a loop, a copy).
 VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 7.9, 4.0, 60.0, 15.0
 
@@ -92,7 +94,7 @@ def seconded_confidence(
     """
     lead = min(score - rival, LEAD_MOST)
     alike = min(ALIKE_SLOPE * share * (likeness - ALIKE_EVEN), ALIKE_MOST)
-    return _logistic(SCAN_SLOPE * (lead - SCAN_EVEN) + alike + odds)
+    return _logistic(SCAN_SLOPE * (lead - SECONDED_EVEN) + alike + odds)
 
 
 def vote_confidence(votes: float, rival: float, odds: float = 0.0) -> float:

@@ -28,7 +28,7 @@ from nodes.match.segment import Document, Segment, checksums, sync, write_segmen
 
 _MANIFEST = "library.json"
 _FORMAT = "followspot library"
-_VERSION = 2
+_VERSION = 3
 #: Frames (of 0.2 s) below which segments are merged into one when a writer is done: 50 hours, 40 MB.
 _SMALL = 50 * 3600 * 5
 

@@ -39,7 +39,7 @@ class Match(DeferredNode):
     speed or pitch up to 10 %; the scan knows the piece in whatever performance (see `nodes.match.scan`).
     Positions are moved on to the moment at which they are said.
 
-    Latency: 0.8 s from the sound to the statement (0.6 s of analysis, the rest is time to search).
+    Latency: 0.6 s from the sound to the statement (0.4 s of analysis, the rest is time to search).
 
     References: Wang, ISMIR 2003 (landmarks); Mueller, Kurth and Clausen, ISMIR 2005 (chroma matching).
     """

@@ -79,7 +79,7 @@ class Matcher:
     witness : has a second look at the best place of the scan.
     judge : makes up the mind.
 
-    Latency: 0.6 s from the sound to the evidence; positions are moved on to the moment they are said.
+    Latency: 0.4 s from the sound to the evidence; positions are moved on to the moment they are said.
     """
 
     def __init__(

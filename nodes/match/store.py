@@ -29,6 +29,8 @@ Array = npt.NDArray[Any]
 INDEXED_FROM = 100_000
 #: Lists of the index that a query looks into, and exact re-rank of so many times what it asks for.
 _PROBES, _REFINE = 20, 4
+#: Kept with the documents: frames of another version cannot be compared with ours.
+_VERSION = {b"followspot library": b"3"}
 _COLUMNS = ("id", "digest", "path", "kind", "seconds", "tuning", "length", "shingle_count", "note_count")
 
 
@@ -65,6 +67,10 @@ class Store:
             self._shingles = self._table("shingles", self._shingle_schema(), there)
         except (OSError, RuntimeError, ValueError) as error:
             raise self._fault("cannot be opened", error) from None
+        if not _VERSION.items() <= (self._documents.schema.metadata or {}).items():
+            raise FollowspotError(
+                f"store {url}: was made by another version of Followspot; add its files to a new one"
+            )
 
     def _table(self, name: str, schema: Any, there: set[str]) -> Any:
         return self._base.open_table(name) if name in there else self._base.create_table(name, schema=schema)
@@ -78,7 +84,8 @@ class Store:
         kinds = {"seconds": pa.float64(), "tuning": pa.float64()}
         counts = dict.fromkeys(("length", "shingle_count", "note_count"), pa.int64())
         columns = [(name, (kinds | counts).get(name, pa.string())) for name in _COLUMNS]
-        return pa.schema([*columns, *((name, pa.binary()) for name in ("chroma", "onsets", "pitches"))])
+        blobs = ((name, pa.binary()) for name in ("chroma", "onsets", "pitches"))
+        return pa.schema([*columns, *blobs], metadata=_VERSION)
 
     def _shingle_schema(self) -> Any:
         pa = self._arrow
