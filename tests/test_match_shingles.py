@@ -9,7 +9,7 @@ from nodes.match import features
 from nodes.match.gate import KINDS, Gate, indexed
 from nodes.match.layers import Layers
 from nodes.match.matcher import KEYS
-from nodes.match.neighbours import METHODS, neighbours
+from nodes.match.neighbours import METHODS, Hnsw, Reranked, neighbours
 from nodes.match.pool import Pool
 from nodes.match.scan import Part, Scan, unrelated_spread
 from nodes.match.shingles import principal, shingles, time_pitch
@@ -72,6 +72,23 @@ def test_neighbours(method):
     share = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(numbers, true, strict=True)])
     assert share == 1.0 if method != "hnsw" else share > 0.9
     assert distances == pytest.approx(np.take_along_axis(squares, numbers, axis=1), abs=1e-3)
+
+
+def test_candidates_of_few_dimensions_are_compared_in_all():
+    pytest.importorskip("faiss")
+    noise = np.random.default_rng(6)
+    vectors = (noise.standard_normal((3000, 40)) * 0.8 ** np.arange(40)).astype(np.float32)
+    queries = vectors[:20] + np.float32(0.02) * noise.standard_normal((20, 40)).astype(np.float32)
+    true, squares = neighbours("exact", vectors).search(queries, 10)
+    projection = principal(vectors, 6)
+    graph = Hnsw(projection(vectors), candidates=80)
+    numbers, distances = Reranked(vectors, projection, graph).search(queries, 10)
+    share = [len(set(a) & set(b)) / 10 for a, b in zip(numbers, true, strict=True)]
+    alone = [
+        len(set(a) & set(b)) / 10 for a, b in zip(graph.search(projection(queries), 10)[0], true, strict=True)
+    ]
+    assert np.mean(share) > 0.95 > 0.8 > np.mean(alone)
+    assert distances[:, 0] == pytest.approx(squares[:, 0], abs=1e-4) and (np.diff(distances) >= 0).all()
 
 
 @pytest.mark.parametrize("method", ["exact", "kdtree"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,31 @@ class Hnsw:
         """As `Exact.search`; -1 where the graph gave fewer."""
         distances, numbers = self._index.search(np.ascontiguousarray(queries), count)
         return numbers, distances
+
+
+class Reranked:
+    """A graph over few of their dimensions whose candidates are compared in all: approximate.
+
+    For vectors of a hundred dimensions and more, where a graph spends its time on fetching them.
+
+    Parameters
+    ----------
+    vectors : (n, D) float32.
+    projection : vectors (m, D) to (m, d).
+    graph : over the projected vectors; as many candidates as it has are compared.
+    """
+
+    def __init__(self, vectors: Array, projection: Callable[[Array], Array], graph: Hnsw) -> None:
+        self._vectors, self._projection, self._graph = vectors, projection, graph
+
+    def search(self, queries: Array, count: int) -> tuple[Array, Array]:
+        """As `Hnsw.search`."""
+        candidates = self._graph.search(self._projection(queries), max(count, self._graph.candidates))[0]
+        away = self._vectors[candidates] - queries[:, None]
+        distances = np.einsum("qnd,qnd->qn", away, away)
+        distances[candidates < 0] = np.inf
+        best = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(candidates, best, axis=1), np.take_along_axis(distances, best, axis=1)
 
 
 def neighbours(method: str, vectors: Array) -> Exact | KdTree | Hnsw:
