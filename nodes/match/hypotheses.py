@@ -15,8 +15,8 @@ SCAN_SLOPE, SCAN_EVEN = 0.63, 5.8
 #: heard * (likeness - ALIKE_EVEN). Neither is believed without the other: a lead counts up to LEAD_MOST and
 #: likeness up to ALIKE_MOST, so what is not alike is never sure, nor what has no lead. Chosen on the same
 #: pieces, by other instruments and at other speeds as well: no alarm in eight hours of strangers.
-SECONDED_EVEN, LEAD_MOST = 4.0, 10.0
-ALIKE_SLOPE, ALIKE_EVEN, ALIKE_MOST = 50.0, 0.82, 3.0
+SECONDED_EVEN, LEAD_MOST = 6.0, 13.0
+ALIKE_SLOPE, ALIKE_EVEN, ALIKE_MOST = 70.0, 0.80, 3.0
 #: The same for votes of the landmark lane. So many votes are proof even beside an equal (a loop, a copy).
 VOTE_SLOPE, VOTE_EVEN, VOTE_LEAST, VOTE_STRANGER, VOTE_STEP = 1.2, 7.9, 4.0, 60.0, 15.0
 

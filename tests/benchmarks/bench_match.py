@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_match SECTION... [--hours 100] [--queries 200] [--renders DIR]
 
-Sections: versions, keys, recording, streams, priors, strangers, cost. Parameters were chosen on the even
+Sections: versions, keys, recording, streams, priors, strangers, cost, memory. Parameters were chosen on the even
 pieces of (n)ASAP; what is printed comes from the odd ones, each with another sound font and pianist than the
 reference. The library is one performance of every piece, filled up with made-up documents. Intervals are
 95 % (Wilson).
@@ -13,6 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -438,6 +441,32 @@ def cost(corpus: Corpus, args: argparse.Namespace) -> Results:
     return results
 
 
+def memory(corpus: Corpus, args: argparse.Namespace) -> Results:
+    """Resident memory of `followspot identify`, all keys, over a library of so many hours: 60 s of a pianist."""
+    folder = _library(corpus, f"memory-{args.hours:g}", corpus.references, args.hours)
+    hours = Library(folder).seconds / 3600
+    player = corpus.players[corpus.names[1]][1]
+    megabytes = []
+    with tempfile.TemporaryDirectory() as room:
+        clip = Path(room) / "clip.wav"
+        soundfile.write(clip, _clip(player.sound, 20.0, 60.0), features.RATE)
+        command = [sys.executable, "-m", "apps.cli", "identify", "--library", str(folder), "--input", str(clip)]
+        said = subprocess.Popen(
+            [*command, "--events", str(Path(room) / "events.jsonl")], stderr=subprocess.DEVNULL
+        )
+        while said.poll() is None:
+            status = Path(f"/proc/{said.pid}/status").read_text()
+            if "VmRSS:" in status:
+                megabytes.append(int(status.partition("VmRSS:")[2].split()[0]) / 1024)
+            time.sleep(0.1)
+        match = '"match"' in (Path(room) / "events.jsonl").read_text()
+    running = megabytes[len(megabytes) // 2 :]
+    results = {"hours": hours, "median": float(np.median(running)), "most": max(running)}
+    print(f"\nmemory: {hours:.1f} h, 12 keys, second half: median {results['median']:.0f} MiB, ", end="")
+    print(f"most {results['most']:.0f} MiB (at the start {max(megabytes):.0f}); matched: {match}")
+    return results
+
+
 SECTIONS = {
     "versions": versions,
     "keys": transposed,
@@ -446,6 +475,7 @@ SECTIONS = {
     "priors": priors,
     "strangers": strangers,
     "cost": cost,
+    "memory": memory,
 }
 
 
