@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.bench_match SECTION... [--hours 100] [--queries 200] [--renders DIR]
 
-Sections: versions, keys, recording, streams, priors, strangers, cost, memory. Parameters were chosen on the even
-pieces of (n)ASAP; what is printed comes from the odd ones, each with another sound font and pianist than the
-reference. The library is one performance of every piece, filled up with made-up documents. Intervals are
+Sections: versions, keys, recording, streams, priors, strangers, cost, memory. Parameters were chosen on the
+even pieces of (n)ASAP; what is printed comes from the odd ones, each with another sound font and pianist than
+the reference. The library is one performance of every piece, filled up with made-up documents. Intervals are
 95 % (Wilson).
 """
 
@@ -442,7 +442,7 @@ def cost(corpus: Corpus, args: argparse.Namespace) -> Results:
 
 
 def memory(corpus: Corpus, args: argparse.Namespace) -> Results:
-    """Resident memory of `followspot identify`, all keys, over a library of so many hours: 60 s of a pianist."""
+    """Resident memory of `followspot identify` over a library of so many hours, while it hears a pianist."""
     folder = _library(corpus, f"memory-{args.hours:g}", corpus.references, args.hours)
     hours = Library(folder).seconds / 3600
     player = corpus.players[corpus.names[1]][1]
@@ -450,10 +450,9 @@ def memory(corpus: Corpus, args: argparse.Namespace) -> Results:
     with tempfile.TemporaryDirectory() as room:
         clip = Path(room) / "clip.wav"
         soundfile.write(clip, _clip(player.sound, 20.0, 60.0), features.RATE)
-        command = [sys.executable, "-m", "apps.cli", "identify", "--library", str(folder), "--input", str(clip)]
-        said = subprocess.Popen(
-            [*command, "--events", str(Path(room) / "events.jsonl")], stderr=subprocess.DEVNULL
-        )
+        files = ["--library", folder, "--input", clip, "--events", Path(room) / "events.jsonl"]
+        command = [sys.executable, "-m", "apps.cli", "identify", *map(str, files)]
+        said = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         while said.poll() is None:
             status = Path(f"/proc/{said.pid}/status").read_text()
             if "VmRSS:" in status:
