@@ -34,6 +34,7 @@ from tests.benchmarks.band.accompaniment import accompany, choose
 from tests.benchmarks.band.mix import mix
 from tests.benchmarks.band.render import render
 from tests.benchmarks.band.styles import STYLES, compose
+from tests.benchmarks.make_separation_songs import sung
 
 RATE, WINDOW, HOP = 44100, 2048, 512
 MEMORY = 3.0  # seconds in which the level halves, as in `BeatActivation`
@@ -110,6 +111,25 @@ def accompanied(seed: int, index: int, kind: str, late: float) -> tuple[str, np.
     return name, audio, beats
 
 
+def sung_song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.ndarray]:
+    """(style, audio, beats) of a song with a singer, in a style drawn by chance or in one of MMA's."""
+    rng = np.random.default_rng([56, seed, index])
+    number = 50_000_000 + seed * 100_000 + index
+    name = "chance" if index % 2 else choose(rng, False, "train")
+    composed = compose(name, number) if index % 2 else accompany(name, number)
+    waves = dict(zip(("drums", "vocals", "bass", "other"), sung(composed, rng), strict=True))
+    stems = {stem: wave for stem, wave in waves.items() if np.abs(wave).max() > 1e-4}
+    part = rng.random()
+    if part < 0.1 and "drums" in stems:
+        stems = {"drums": stems["drums"]}
+    elif part < 0.16 and len(stems) > 1:
+        stems.pop("drums", None)
+    speed = float(np.exp(rng.uniform(np.log(0.85), np.log(1.18)))) if rng.random() < 0.5 else 1.0
+    beats = composed.beat_times() / [speed, 1.0]
+    audio, beats = delayed(mix(stems, rng, speed), beats, late, rng)
+    return name, audio, beats
+
+
 def delayed(
     audio: np.ndarray, beats: np.ndarray, late: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -161,6 +181,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=402)
     parser.add_argument("--first", type=int, default=0, help="number of the first song")
     parser.add_argument("--accompanied", choices=("train", "busy", "sparse", "apart"))
+    parser.add_argument("--sung", action="store_true", help="in styles drawn by chance or of MMA, sung")
     parser.add_argument("--drums", action="store_true", help="the drums beside the mix")
     parser.add_argument("--noise", type=int, default=90)
     parser.add_argument("--seed", type=int, default=1, help="songs of different seeds share no composition")
@@ -169,7 +190,9 @@ def main() -> None:
     for index in range(options.first, options.first + options.songs):
         path = options.folder / f"{index:05d}.npz"
         if not path.exists():
-            if options.accompanied:
+            if options.sung:
+                style, audio, beats = sung_song(options.seed, index, late=0.15)
+            elif options.accompanied:
                 style, audio, beats = accompanied(options.seed, index, options.accompanied, late=0.15)
             else:
                 style, audio, beats = song(options.seed, index, late=0.25)

@@ -91,9 +91,13 @@ def composed_song(seed: int, apart: bool, rng: np.random.Generator) -> Song:
 
 
 def song_stems(seed: int, apart: bool) -> np.ndarray:
-    """(4, samples) float32 of one song."""
+    """(4, samples) float32 of one song: drums, vocals, bass, rest."""
     rng = np.random.default_rng([41, seed])
-    song = composed_song(seed, apart, rng)
+    return sung(composed_song(seed, apart, rng), rng)
+
+
+def sung(song: Song, rng: np.random.Generator) -> np.ndarray:
+    """Its stems as above, half of the time on a kit drawn by chance, most with a singer."""
     waves = render(song)
     samples = len(next(iter(waves.values())))
     players: dict[str, list[tuple[float, float, int, int]]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import grooves
+from . import chance, grooves
 from .parts import Bar, Chord, bass_part, chord_part, make_riff, melody_part
 from .score import Player, Song, TempoMap
 
@@ -27,6 +27,7 @@ class Style:
     loose: float = 0.12
     drumless: float = 0.06  # share of songs without drums
     weight: float = 1.0
+    pace: int = 1  # bars that a chord lasts
 
 
 G = grooves
@@ -205,6 +206,26 @@ STYLES: dict[str, Style] = {
         (70, 200), None, ("riff",), ("pad",), drumless=0, weight=1.0
     ),  # drums alone, any straight groove
 }
+
+
+def drawn(rng: np.random.Generator) -> Style:
+    """A style that nobody wrote."""
+    meter, division, bpm = chance.metre(rng)
+    swing = (0.5, 0.67) if division == 2 and rng.random() < 0.15 else (0.5, 0.5)
+    return Style(
+        (bpm, bpm),
+        lambda more: chance.groove(meter, division, bpm, more),
+        tuple(str(mode) for mode in rng.choice(chance.BASS, 2)),
+        tuple(str(mode) for mode in rng.choice(chance.CHORDS, 3)),
+        swing,
+        meter,
+        division,
+        jazz=rng.random() < 0.2,
+        loose=float(rng.uniform(0.03, 0.3)),
+        pace=int(rng.choice([1, 1, 1, 2, 2, 4])),
+    )
+
+
 SCALES = [
     [0, 2, 4, 5, 7, 9, 11],
     [0, 2, 3, 5, 7, 8, 10],
@@ -254,9 +275,16 @@ def compose(
     steadiness: str | None = None,
     bpm: float | None = None,
 ) -> Song:
-    """A song in a style; everything follows from (style, seed). `seconds`: default 25 to 40."""
-    style = STYLES[style_name]
-    rng = np.random.default_rng([sorted(STYLES).index(style_name), seed])
+    """A song in a style, or in one drawn by chance ("chance"); everything follows from (style, seed).
+
+    `seconds`: default 25 to 40.
+    """
+    if style_name == "chance":
+        rng = np.random.default_rng([seed])
+        style = drawn(rng)
+    else:
+        rng = np.random.default_rng([sorted(STYLES).index(style_name), seed])
+        style = STYLES[style_name]
     seconds = seconds or float(rng.uniform(25, 40))
     bpm = bpm or float(np.exp(rng.uniform(np.log(style.bpm[0]), np.log(style.bpm[1]))))
     division, meter = style.division, style.meter
@@ -328,7 +356,7 @@ def compose(
         in_intro = index < intro
         in_break = break_bar <= index < break_bar + 2
         list_of = chord_list[which]
-        chord, following = list_of[index % len(list_of)], list_of[(index + 1) % len(list_of)]
+        chord, following = (list_of[at // style.pace % len(list_of)] for at in (index, index + 1))
         groove = groove_sets[which]
         kicks = [
             p for p, piece, _ in G.strokes(groove, meter, np.random.default_rng(0), 0.0) if piece == G.KICK
