@@ -87,6 +87,20 @@ def synthetic(count: int) -> Iterator[Clip]:
         yield style, mix(render(song), np.random.default_rng(index)), song.beat_times()
 
 
+def apart(count: int) -> Iterator[Clip]:
+    """songs in styles of MMA that nothing was trained on (needs FluidSynth and mma)"""
+    from tests.benchmarks.make_beat_songs import accompanied
+
+    return (accompanied(7, index, "apart", late=0.15) for index in range(count))
+
+
+def sung(count: int) -> Iterator[Clip]:
+    """sung songs not trained on, half of them in styles drawn by chance (needs FluidSynth and mma)"""
+    from tests.benchmarks.make_beat_songs import sung_song
+
+    return (sung_song(5, index, late=0.15) for index in range(count))
+
+
 def games(count: int) -> Iterator[Clip]:
     """songs written for free games, the first minute (needs FluidSynth and `game_songs`)"""
     from tests.benchmarks.follow_data import BUILD, render
@@ -105,5 +119,5 @@ def games(count: int) -> Iterator[Clip]:
 
 
 SETS: dict[str, Callable[[int], Iterator[Clip]]] = {
-    each.__name__: each for each in (songs, drums, grid, grid_half, piano, synthetic, games)
+    each.__name__: each for each in (songs, drums, grid, grid_half, piano, synthetic, apart, sung, games)
 }
