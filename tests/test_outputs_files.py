@@ -164,18 +164,19 @@ def test_midi_file_ends_a_note_before_it_is_struck_again(tmp_path):
     assert sounding == 0
 
 
-def test_midi_file_holds_the_last_word_the_ends_and_the_bends(tmp_path):
+@pytest.mark.parametrize("key", [0, 7])
+def test_midi_file_holds_the_last_word_the_ends_and_the_bends(tmp_path, key):
     path = tmp_path / "x.mid"
     sink = opened(MidiFile(path=str(path), notes="note -> pitch", channel=1, length_ms=0.0))
 
     def say(kind, seconds, key, revision=0, **values):
         sink.send_event(Event(kind, round(seconds * RATE), 0, "voice", key, revision, values=values), 0, 1)
 
-    say("note", 1.0, 7, pitch=60)
-    say("note", 1.0, 7, 1, pitch=61, velocity=20)  # put right
-    say("bend", 1.25, 7, semitones=0.5)
-    say("bend", 1.5, 7, semitones=-9.0)
-    say("note_end", 2.0, 7, pitch=61)
+    say("note", 1.0, key, pitch=60)
+    say("note", 1.0, key, 1, pitch=61, velocity=20)  # put right
+    say("bend", 1.25, key, semitones=0.5)
+    say("bend", 1.5, key, semitones=-9.0)
+    say("note_end", 2.0, key, pitch=61)
     say("note_end", 2.5, 9, pitch=61)  # of no note
     sink.close()
     now, heard = 0.0, []

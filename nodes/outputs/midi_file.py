@@ -72,9 +72,11 @@ class MidiFile(Sink):
             off = on + max(1, round(self.length_ms / 1000 * self.TICKS))
             velocity = velocity_of(event, self.velocity)
             struck = [(on, off, note, velocity) for note in notes_of(event, self._notes)]
-            # Sources that count no keys say every event under the same identity: none is lost.
-            again = event.identity if event.revision or event.key else (*event.identity[:2], -1 - on)
-            self._struck[again] = struck
+            identity = event.identity
+            if not event.revision and identity in self._struck:
+                # A source that counts no keys says every event under the same identity: none is lost.
+                identity = (*identity[:2], -1 - on)
+            self._struck[identity] = struck
         if on - self._saved >= self.SAVE_EVERY * self.TICKS:
             self._saved = on
             self._save()

@@ -1,4 +1,4 @@
-"""Drum kits by chance: every piece of a kit is another sound-font sample, bent and filtered, or made up.
+"""Drum kits by chance: every piece of a kit is a recording or a sound font's, bent and filtered, or made up.
 
 `Kit(rng)` draws one; `kit.play(notes, length)` plays it. The truth about a stroke is where its sound begins,
 found in the sample itself, since sound fonts begin some samples late.
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.signal import butter, lfilter, sosfilt
 
 from tests.benchmarks.band.bank import DRUM_NOTES, KITS, RATE, available_fonts, kit_notes
+from tests.benchmarks.sampled_kits import instruments, piece
 
 CLASSES = ("KD", "SD", "HH", "TT", "CY", "OT")
 CLASS_OF = {
@@ -68,6 +69,8 @@ def made_up(kind: str, rng: np.random.Generator) -> np.ndarray:
         return _sweep(1.4 * pitch, pitch, 0.04, n) * _decay(rng.uniform(0.1, 0.45), n) + rng.uniform(
             0.02, 0.15
         ) * _noise(rng, n, 400, 5000) * _decay(0.01, n)
+    if kind == "OT":
+        return _percussion(rng, n)
     metal = sum(
         np.sign(np.sin(2 * np.pi * f * np.arange(n) / RATE)) for f in rng.uniform(250, 900, size=6)
     ).astype(np.float32)
@@ -76,10 +79,30 @@ def made_up(kind: str, rng: np.random.Generator) -> np.ndarray:
     wave = metal / np.std(metal) * rng.uniform(0, 1) + _noise(rng, n, edge, 19000)
     if kind == "HH":
         return wave * _decay(rng.uniform(0.012, 0.08), n)
-    if kind == "CY":
-        ping = _sweep(*([rng.uniform(2500, 5500)] * 2), 1.0, n) * _decay(0.1, n) * rng.uniform(0, 1)
-        return (wave + ping) * (_decay(rng.uniform(0.3, 1.0), n) + rng.uniform(0, 2) * _decay(0.03, n))
-    return wave * _decay(rng.uniform(0.02, 0.15), n) * rng.uniform(0.5, 1)
+    ping = _sweep(*([rng.uniform(2500, 5500)] * 2), 1.0, n) * _decay(0.1, n) * rng.uniform(0, 1)
+    return (wave + ping) * (_decay(rng.uniform(0.3, 1.0), n) + rng.uniform(0, 2) * _decay(0.03, n))
+
+
+def _percussion(rng: np.random.Generator, n: int) -> np.ndarray:
+    """A tambourine (rattling high partials), a shaker (noise that swells) or a click of wood."""
+    kind = rng.integers(3)
+    if kind == 2:
+        pitch = rng.uniform(500, 2800)
+        ring = _sweep(pitch, pitch, 1.0, n) + rng.uniform(0, 1) * _sweep(2.3 * pitch, 2.3 * pitch, 1.0, n)
+        return (ring + rng.uniform(0, 1) * _noise(rng, n, 1500, 15000)) * _decay(rng.uniform(0.003, 0.03), n)
+    low = rng.uniform(3000, 8000)
+    wave = _noise(rng, n, low, rng.uniform(low + 3000, 19000))
+    if kind == 1:
+        rise = int(rng.uniform(0.003, 0.04) * RATE)
+        swell = np.minimum(1.0, np.arange(n, dtype=np.float32) / rise) ** 2
+        return wave * swell * np.roll(_decay(rng.uniform(0.01, 0.06), n), rise)
+    pitches = rng.uniform(low, 14000, size=rng.integers(4, 10))
+    wave = rng.uniform(0.1, 1) * wave + sum(_sweep(pitch, pitch, 1.0, n) for pitch in pitches)
+    out = wave * _decay(rng.uniform(0.02, 0.12), n)
+    for at in rng.uniform(0.004, 0.08, size=rng.integers(0, 4)):  # the jingles fall back
+        later = int(at * RATE)
+        out[later:] += rng.uniform(0.1, 0.6) * out[: n - later].copy()
+    return out
 
 
 def _bent(sound: np.ndarray, ratio: float) -> np.ndarray:
@@ -97,48 +120,50 @@ def _shelf(sound: np.ndarray, corner: float, db: float) -> np.ndarray:
 
 
 class Kit:
-    """A kit drawn at random; pieces are made when they are first struck."""
+    """A kit drawn at random; pieces are made when they are first struck. `apart`: of kits kept apart."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
+    def __init__(self, rng: np.random.Generator, apart: bool = False) -> None:
+        self._rng, self._apart = rng, apart
         self._pieces: dict[int, list[np.ndarray]] = {}
         fonts = available_fonts()
         self._home = (fonts[rng.integers(len(fonts))], KITS[rng.integers(len(KITS))])
+        self._studio = str(rng.choice(list(instruments(apart))))
         self._mixed = rng.random() < 0.5
-        self._electronic = rng.random() < 0.25
+        self._electronic = rng.random() < 0.2
+        self._recorded = 1.0 if apart else float(rng.choice([0.9, 0.3]))
         self._curve = rng.uniform(1.0, 2.2)
+        self._dull = rng.uniform(0.0, 10.0)  # dB of treble that the softest stroke lacks
+
+    def _sounds(self, note: int) -> list[np.ndarray]:
+        """What a piece sounds like, soft to loud."""
+        rng, kind = self._rng, class_of(note)
+        if rng.random() < self._recorded:
+            home = self._studio if not self._mixed else str(rng.choice(list(instruments(self._apart))))
+            if sounds := piece(home, note, rng, self._apart):
+                return sounds
+        if rng.random() < (0.8 if self._electronic else 0.15):
+            sound = made_up(kind, rng)
+            return [sound[: RATE // 2] if note == OPEN_HAT else sound]
+        font, kit = self._home
+        if self._mixed:
+            fonts = available_fonts()
+            font, kit = fonts[rng.integers(len(fonts))], KITS[rng.integers(len(KITS))]
+        return list(kit_notes(font, kit)[:, DRUM_NOTES.index(note)].astype(np.float32))
 
     def _piece(self, note: int) -> list[np.ndarray]:
-        """Soft and loud sound of a piece, each from its onset on, the loud one with a peak of 1."""
+        """Sounds of a piece, soft to loud, each from its onset on and with the same peak."""
         if note not in self._pieces:
-            rng, kind = self._rng, class_of(note)
-            if kind != "OT" and rng.random() < (0.8 if self._electronic else 0.12):
-                loud = made_up(kind, rng)
-                sounds = [loud, loud]
-                if note == OPEN_HAT:
-                    sounds = [sound[: RATE // 2] for sound in sounds]
-            else:
-                font, kit = self._home
-                if self._mixed:
-                    fonts = available_fonts()
-                    font, kit = fonts[rng.integers(len(fonts))], KITS[rng.integers(len(KITS))]
-                both = kit_notes(font, kit)[:, DRUM_NOTES.index(note)].astype(np.float32)
-                ratio = 2 ** (rng.normal(0, 2.5) / 12)
-                sounds = [_bent(sound, ratio) for sound in both]
-            fall = 10 ** rng.uniform(-1.2, 0.5) if rng.random() < 0.4 else None
+            rng = self._rng
+            ratio = 2 ** (rng.normal(0, 2.5) / 12)
+            fall = 10 ** rng.uniform(-1.2, 0.5) if rng.random() < 0.4 else 9.0
             corner, db = 10 ** rng.uniform(2.3, 3.9), rng.normal(0, 5)
-            sounds = [_shelf(sound[onset_of(sound) :], corner, db) for sound in sounds]
-            if fall is not None:
-                sounds = [sound * _decay(fall, len(sound)) for sound in sounds]
-            peak = max(1e-6, max(float(np.abs(sound).max()) for sound in sounds))
             gain = 10 ** (rng.normal(0, 3.5) / 20)
-            self._pieces[note] = [
-                (sound / max(1e-6, np.abs(sound).max()) if sound is sounds[0] else sound / peak).astype(
-                    np.float32
-                )
-                * np.float32(gain)
-                for sound in sounds
-            ]
+            self._pieces[note] = []
+            for sound in self._sounds(note):
+                bent = _shelf(_bent(sound, ratio), corner, db)
+                bent = bent[onset_of(bent) :]
+                bent = bent * _decay(fall, len(bent))
+                self._pieces[note].append(bent * np.float32(gain / max(1e-6, float(np.abs(bent).max()))))
         return self._pieces[note]
 
     def play(
@@ -149,11 +174,13 @@ class Kit:
         truth = []
         levels = {"KD": 1.0, "SD": 0.9, "HH": 0.35, "TT": 0.8, "CY": 0.45, "OT": 0.4}
         for index, (onset, _, note, velocity) in enumerate(notes):
-            soft, loud = self._piece(note)
+            sounds = self._piece(note)
             gain = (
                 levels[class_of(note)] * (velocity / 110) ** self._curve * 10 ** (self._rng.normal(0, 1) / 20)
             )
-            sound = (loud if velocity > 80 else soft) * np.float32(gain)
+            sound = sounds[velocity * len(sounds) // 128] * np.float32(gain)
+            treble = self._rng.normal(0, 1) - self._dull * (1 - velocity / 127)
+            sound = _shelf(sound, 1500.0, treble)
             if note == OPEN_HAT:
                 stop = next((o for o, _, p, _ in notes[index + 1 : index + 8] if p in CHOKES), onset + 9.0)
                 cut = int((stop - onset) * RATE)
