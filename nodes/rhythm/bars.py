@@ -8,8 +8,8 @@ import numpy as np
 
 METERS = (2, 3, 4, 6)
 PRIOR = (0.12, 0.16, 0.68, 0.04)
-STAY = 0.985  # chance that the count simply goes on
-WEIGHT = 0.7  # of the evidence of one beat
+STAY = 0.975  # chance that the count simply goes on
+WEIGHT = 1.0  # of the evidence of one beat
 
 
 class Bars:
@@ -23,6 +23,7 @@ class Bars:
         self.meter = np.repeat(METERS, METERS).astype(np.int64)
         self.place = np.concatenate([np.arange(m) for m in METERS]).astype(np.int64)
         self.prior = np.concatenate([np.full(m, p / m) for m, p in zip(METERS, PRIOR, strict=True)])
+        self.first = (self.place == 0).astype(np.float64)
         self.table = np.ascontiguousarray(table, np.float32)
         self.belief = self.prior.copy()
         self.moved = self.prior.copy()
@@ -38,10 +39,10 @@ class Bars:
         """One beat on; returns the index of the most probable state."""
         return int(bars_advance(self.belief, self.moved, self.prior, self.meter))
 
-    def set_downbeat(self) -> None:
-        """The beat that was last advanced to is a one."""
-        self.belief[self.place != 0] *= 1e-3
-        self.belief /= self.belief.sum()
+    @property
+    def downbeat(self) -> float:
+        """Probability that the beat that was last advanced to begins a bar, of whatever meter."""
+        return float(self.belief @ self.first)
 
 
 @nb.njit("void(float64, float32[::1], float64[::1], int64[::1], int64[::1], int64)", nogil=True, cache=True)

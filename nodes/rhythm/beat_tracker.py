@@ -28,6 +28,7 @@ BEAT, OFF_BEAT, DOUBLE, BETWEEN, HALF = range(5)  # what the pulse may be, as in
 SURE = 0.8  # probability with which it must be something else, at two beats in a row, to be changed
 LEAST_BEATS = 4  # judged before
 FAINTEST = 0.12  # beat probability at a beat that says anything about the pulse
+LIKELY = 0.38  # probability from which a downbeat is said: F is highest at half of what it reaches
 CERTAIN, REST = 0.6, 0.1  # probability from which it is the beat, and what all else is then worth, every beat
 
 
@@ -58,7 +59,7 @@ class BeatTracker(FrameNode):
         "beats, foretold and amended until due",
         kinds={
             "beat": "bpm, period (s), confidence (0..1), number, beat (place in the bar from 1), bar, meter",
-            "downbeat": "bpm, bar, meter, confidence (0..1) of the bar",
+            "downbeat": "bpm, bar, meter, confidence (0..1) that a bar begins; said from 0.38",
             "state": "state: searching, tracking, holding or silent",
         },
     )
@@ -276,7 +277,7 @@ class BeatTracker(FrameNode):
             self._counted = True
             state = self._bars.advance()
             self._meter, self._place = int(self._bars.meter[state]), int(self._bars.place[state])
-            self._bar_share = float(self._bars.belief[state])
+            self._downbeat = self._bars.downbeat
             if self._place == 0:
                 self._bar += 1
         half = self.octave == "half"
@@ -295,10 +296,10 @@ class BeatTracker(FrameNode):
                 bpm=round(2 * bpm, 3), period=round(seconds / 2, 6), confidence=round(float(share), 4),
                 number=self._count, beat=self._place + 1.5, bar=self._bar, meter=self._meter,
             )  # fmt: skip
-        if self._place == 0:
+        if self._place == 0 and self._downbeat >= LIKELY:
             emit(
                 "downbeat", due, key=self._key, revision=revision, bpm=round(bpm, 3), bar=self._bar,
-                meter=self._meter, confidence=round(self._bar_share, 4),
+                meter=self._meter, confidence=round(self._downbeat, 4),
             )  # fmt: skip
 
     def _commit(self, ticks: float) -> None:

@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-BANDS, CHANNELS, TAPS, LAYERS, OUTPUTS, SPAN = 32, 24, 5, 8, 4, 4
+BANDS, CHANNELS, TAPS, LAYERS, OUTPUTS, SPAN = 32, 40, 5, 8, 4, 4
 SLOPE = np.float32(0.1)  # of the leaky rectifier
 
 Array = npt.NDArray[np.float32]

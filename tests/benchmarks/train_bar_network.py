@@ -61,7 +61,7 @@ def varied(
         chroma = chroma[low] * (1 - part) + chroma[low + 1] * part
         up = np.log2(speed)
         moved = np.arange(BANDS) - up * BANDS / np.log2(HIGHEST / LOWEST)
-        bands = np.stack([np.interp(moved, np.arange(BANDS), row) for row in bands])
+        bands = bands @ np.stack([np.interp(moved, np.arange(BANDS), one) for one in np.eye(BANDS)])
         turn = (np.arange(CLASSES) - 12 * up) % CLASSES
         below, share = turn.astype(int), turn % 1
         chroma = chroma[:, below] * (1 - share) + chroma[:, (below + 1) % CLASSES] * share
@@ -149,7 +149,7 @@ class Network(nn.Module):
         self.last = nn.Linear(HIDDEN, OUTPUTS)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last(F.dropout(self.unit(F.dropout(x, 0.2, self.training))[0], 0.3, self.training))
+        return self.last(F.dropout(self.unit(F.dropout(x, 0.1, self.training))[0], 0.2, self.training))
 
 
 def batches(songs, size, rng):  # type: ignore[no-untyped-def]
@@ -213,11 +213,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--variants", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--half", action="store_true", help="keep the mean of the weights before and after")
     options = parser.parse_args()
+    if options.half and not options.start:
+        parser.error("--half needs the weights before: --start")
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     songs = [song for folder in options.folders for song in read(folder, rng, options.variants)]
     checks = [read(folder, rng, 0) for folder in options.check]
+    checked = [song for part in checks for song in part] or songs
     network = Network()
     if options.start:
         with np.load(options.start) as file:
@@ -247,9 +251,17 @@ def main() -> None:
         score = float(np.mean(every, axis=0) @ [2, 1]) if every else -turn
         if score < best:
             best = score
-            weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
-            heard = table(network, [song for part in checks for song in part] or songs, mean, scale)
-            np.savez(options.out, mean=mean.numpy(), scale=scale.numpy(), bar_table=heard, **weights)
+            weights = {name: value.clone() for name, value in network.state_dict().items()}
+    if options.half:
+        weights = {name: (held[name] + value) / 2 for name, value in weights.items()}
+    network.load_state_dict(weights)
+    np.savez(
+        options.out,
+        mean=mean.numpy(),
+        scale=scale.numpy(),
+        bar_table=table(network, checked, mean, scale),
+        **{name: value.numpy() for name, value in weights.items()},
+    )
 
 
 if __name__ == "__main__":
