@@ -14,7 +14,7 @@ class BeatActivation(FrameNode):
     """Beat and downbeat evidence of a small causal network, two spectral frames a step.
 
     The spectrum goes through 32 log bands at a level that does not matter (a slow peak level is divided
-    out), then through a dilated causal convolutional network of 32,000 weights that was trained on composed
+    out), then through a dilated causal convolutional network of 84,000 weights that was trained on composed
     music (see `beat_network.md`). An output frame holds four logits: beat at the older and at the newer of
     its two frames, downbeat at the older and at the newer; its time is that of the newer.
 
