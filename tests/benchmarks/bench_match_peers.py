@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from nodes.match import features
+from nodes.match.ranking import best_peak
 from nodes.match.scan import Scan
+from nodes.match.witness import Witness
 from tests.benchmarks.bench_match import Corpus, cell
 from tests.benchmarks.match_data import CACHE, composed, part_of, plain_chroma
 
@@ -80,16 +82,21 @@ def _version(chroma: Any, noise: np.random.Generator) -> Any:
 
 
 def scan_of_ours(documents: list[Any]) -> Callable[[Any], dict[int, int]]:
+    """What `Matcher` does with one key: the scan, its first documents ranked anew."""
     search = Scan([part_of([features.as_bytes(features.smoothed(d)) for d in documents])])
+    witness = Witness()
 
     def ask(query: Any) -> dict[int, int]:
         search.reset()
+        witness.reset()
         found = {}
         for i, frame in enumerate(features.smoothed(query)[: (len(query) - 6) // 2 + 1]):
             search.push(frame)
+            witness.push(frame)
             moment, rest = divmod(2 * i + features.SMOOTH // 2 + 1, 10)
             if rest == 0 and moment in MOMENTS:
-                found[moment] = int(search.document_scores().argmax())
+                best = best_peak(search, witness)
+                found[moment] = -1 if best is None else best.document
         return found
 
     return ask
