@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nodes.match.features import as_bytes
-from nodes.match.ranking import best_peak
+from nodes.match.ranking import ABSENT, best_peak, courses, extra
 from nodes.match.scan import Scan
-from nodes.match.witness import Witness, courses
+from nodes.match.witness import Witness
 from tests.benchmarks.match_data import part_of
 
 
@@ -27,6 +27,15 @@ def test_courses_are_correlations_over_time_and_deaf_to_what_stays():
     assert courses(music + static, along) == pytest.approx(courses(music, along), abs=1e-5)
     assert courses(music, music) == pytest.approx(1.0)
     assert courses(np.zeros_like(music), along) == 0.0
+
+
+def test_extra_is_what_the_reference_does_not_have():
+    noise = np.random.default_rng(3)
+    music, along = normal(noise.standard_normal((40, 12))), normal(noise.standard_normal((40, 12)))
+    total = np.where(along < ABSENT, np.maximum(music, 0.0), 0.0).sum() / 40
+    assert extra(music, along) == pytest.approx(total, abs=1e-5)
+    assert extra(music, music) == 0.0
+    assert extra(music[:0], along[:0]) == 0.0
 
 
 def test_what_stays_all_the_time_is_no_reason_for_a_document():

@@ -80,28 +80,6 @@ def correlation(music, reference, key, end, tempo, best, now, slips, along):  # 
     return top / max(count, 1)
 
 
-@nb.njit("float64(float32[:, ::1], float32[:, ::1])", nogil=True, cache=True)
-def courses(music, along):  # type: ignore[no-untyped-def]
-    """How alike the courses of the 12 pitch classes over time are, -1 to 1.
-
-    The correlation over time of each class in `music` (N, 12) with the same in `along` (N, 12), weighted by
-    how much the latter moves. What stays all the time (a key, a timbre, a room) counts for nothing.
-    """
-    total = moves = 0.0
-    for c in range(12):
-        mean, other = music[:, c].mean(), along[:, c].mean()
-        both = own = others = 0.0
-        for n in range(len(music)):
-            a, b = music[n, c] - mean, along[n, c] - other
-            both += a * b
-            own += a * a
-            others += b * b
-        if own > 0.0:
-            total += both / np.sqrt(own)
-        moves += np.sqrt(others)
-    return total / max(moves, 1e-9)
-
-
 class Witness:
     """Keeps the last frames of the music and compares them with places of references.
 
@@ -135,10 +113,10 @@ class Witness:
         alike, music, _ = self._align(reference, key, frame, tempo)
         return alike, len(music)
 
-    def follows(self, reference: Array, key: int, frame: float, tempo: float) -> tuple[float, int]:
-        """As `compare`, of the courses of the pitch classes over time (see `courses`)."""
+    def side_by_side(self, reference: Array, key: int, frame: float, tempo: float) -> tuple[Array, Array]:
+        """The music and what `compare` compares it with, frames (N, 12); valid until the next call."""
         _, music, along = self._align(reference, key, frame, tempo)
-        return float(courses(music, along)) if len(music) else 0.0, len(music)
+        return music, along
 
     def _align(self, reference: Array, key: int, frame: float, tempo: float) -> tuple[float, Array, Array]:
         """Mean correlation, the music, and the reference along the best path."""
