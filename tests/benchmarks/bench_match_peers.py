@@ -56,7 +56,7 @@ def pianists(args: argparse.Namespace) -> tuple[list[Any], list[Query]]:
 
 def hard(args: argparse.Namespace) -> tuple[list[Any], list[Query]]:
     """Made-up pieces, and versions of some of them."""
-    noise = np.random.default_rng(21 if args.tune else 22)
+    noise = np.random.default_rng(args.seed or (21 if args.tune else 22))
     documents = [composed(240.0, noise) for _ in range(round(args.hours * 15))]
     queries = []
     for _ in range(args.queries):
@@ -176,6 +176,7 @@ def main() -> None:
     parser.add_argument("--set", choices=("pianists", "hard"), default="pianists")
     parser.add_argument("--methods", nargs="+", default=["scan", "libfmp", "librosa", "leaky DTW"])
     parser.add_argument("--tune", action="store_true", help="on the queries kept for choosing settings")
+    parser.add_argument("--seed", type=int, help="of another hard set")
     parser.add_argument("--cens", type=int, nargs=2, default=TUNED["libfmp"], help="window, decimation")
     parser.add_argument("--keep", type=float, default=TUNED["leaky DTW"], help="of the leaky DTW")
     parser.add_argument("--renders", type=Path, default=CACHE / "renders")
