@@ -81,7 +81,7 @@ def test_candidates_of_few_dimensions_are_compared_in_all():
     queries = vectors[:20] + np.float32(0.02) * noise.standard_normal((20, 40)).astype(np.float32)
     true, squares = neighbours("exact", vectors).search(queries, 10)
     projection = principal(vectors, 6)
-    graph = Hnsw(projection(vectors), candidates=80)
+    graph = Hnsw(projection(vectors), candidates=80, coarse=True)
     numbers, distances = Reranked(vectors, projection, graph).search(queries, 10)
     share = [len(set(a) & set(b)) / 10 for a, b in zip(numbers, true, strict=True)]
     alone = [

@@ -34,9 +34,14 @@ def test_correlation_is_the_best_of_all_paths():
 
     paths = [p for p in product((-1, 0, 1), repeat=5) if np.abs(np.diff(p)).max() <= 1]
     totals = [sum(map(alike, range(5), p)) - PRICE * np.abs(np.diff(p)).sum() for p in paths]
-    room = np.zeros((2, 2 * reach + 1))
-    found = correlation(music, in_bytes(reference), key, end, tempo, *room)
+    room, slips = np.zeros((2, 2 * reach + 1)), np.zeros((5, 2 * reach + 1), np.int8)
+    along = np.zeros((5, 12), np.float32)
+    found = correlation(music, in_bytes(reference), key, end, tempo, *room, slips, along)
     assert found == pytest.approx(max(totals) / 5, abs=0.01)
+    best = paths[int(np.argmax(totals))]
+    on_path = [lines[n] + best[n] for n in range(5)]
+    inside = [np.roll(reference[at], key) if 0 <= at < 9 else np.zeros(12) for at in on_path]
+    assert along == pytest.approx(np.array(inside), abs=0.01)
 
 
 def test_the_music_itself_is_alike_in_its_key_and_nothing_else_is():

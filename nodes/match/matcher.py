@@ -33,6 +33,7 @@ from nodes.match.library import Library
 from nodes.match.path import BestPath
 from nodes.match.pool import Pool
 from nodes.match.priors import Priors
+from nodes.match.ranking import best_peak
 from nodes.match.scan import Part, Peak, Scan, unrelated_spread
 from nodes.match.segment import Document
 from nodes.match.shards import Folders, Stores
@@ -324,12 +325,12 @@ class Matcher:
         return special.get(document.id, other) + here
 
     def _best_of_scan(self, now: float) -> Hypothesis | None:
+        if self.priors.empty:
+            best = best_peak(self.scan, self.witness)
+            return None if best is None else self._from_scan(best, now)
         scores = self.scan.document_scores()
         if not len(scores) or scores.max() <= 0.0:
             return None
-        first = self.scan.peak(int(scores.argmax()))
-        if self.priors.empty:
-            return self._from_scan(first, now)
         # The prior in units of evidence says which documents may be better than the first.
         special, other = self.priors.odds(self._heard_at())
         odds = np.array([special.get(document.id, other) for document in self.documents[: len(scores)]])

@@ -72,9 +72,11 @@ class Hnsw:
     ----------
     vectors : (n, d) float32.
     candidates : more find more of the true neighbours, and take longer.
+    coarse : numbers are kept in 8 bits within the range they have in `vectors`: for candidates that are
+        compared again.
     """
 
-    def __init__(self, vectors: Array, candidates: int = CANDIDATES) -> None:
+    def __init__(self, vectors: Array, candidates: int = CANDIDATES, *, coarse: bool = False) -> None:
         try:
             import faiss
         except ImportError:
@@ -82,7 +84,11 @@ class Hnsw:
                 "HNSW needs faiss; install it with `pip install 'followspot[index]'`"
             ) from None
         faiss.omp_set_num_threads(1)  # the engine's threads are its own
-        self._index = faiss.IndexHNSWFlat(vectors.shape[1], EDGES)
+        if coarse:
+            self._index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, EDGES)
+            self._index.train(np.ascontiguousarray(vectors))
+        else:
+            self._index = faiss.IndexHNSWFlat(vectors.shape[1], EDGES)
         self._index.hnsw.efConstruction = BUILD
         self.add(vectors)
         self.candidates = candidates

@@ -30,11 +30,13 @@ REACH, PRICE = 10, 0.2
         nb.float64,
         nb.float64[::1],
         nb.float64[::1],
+        nb.int8[:, ::1],
+        nb.float32[:, ::1],
     ),
     nogil=True,
     cache=True,
 )
-def correlation(music, reference, key, end, tempo, best, now):  # type: ignore[no-untyped-def]
+def correlation(music, reference, key, end, tempo, best, now, slips, along):  # type: ignore[no-untyped-def]
     """Mean correlation of `music` with a reference along the best path that ends near frame `end` of it.
 
     Frame n of N of the music stands at end - (N - 1 - n) * tempo of the reference, give or take the reach;
@@ -47,6 +49,8 @@ def correlation(music, reference, key, end, tempo, best, now):  # type: ignore[n
     key : semitones by which the music lies above the reference.
     end, tempo : frames; frames a frame of the music.
     best, now : (2 * reach + 1,) room to work in.
+    slips : (N, 2 * reach + 1) room to work in.
+    along : (N, 12) written: the reference's frames on that path, in the key of the music.
     """
     width, count, length = len(best), len(music), reference.shape[1]
     reach = width // 2
@@ -54,18 +58,26 @@ def correlation(music, reference, key, end, tempo, best, now):  # type: ignore[n
     for n in range(count):
         line = int(np.rint(end - (count - 1 - n) * tempo)) - reach
         for o in range(width):
-            before = best[o]
-            if o > 0:
-                before = max(before, best[o - 1] - PRICE)
-            if o < width - 1:
-                before = max(before, best[o + 1] - PRICE)
+            before, slip = best[o], 0
+            if o > 0 and best[o - 1] - PRICE > before:
+                before, slip = best[o - 1] - PRICE, -1
+            if o < width - 1 and best[o + 1] - PRICE > before:
+                before, slip = best[o + 1] - PRICE, 1
+            slips[n, o] = slip
             alike = 0.0
             if 0 <= line + o < length:
                 for c in range(12):
                     alike += music[n, (c + key) % 12] * reference[c, line + o]
             now[o] = before + alike / 127.0
         best[:] = now
-    return float(best.max()) / max(count, 1)
+    o = int(best.argmax())
+    top = best[o]
+    for n in range(count - 1, -1, -1):
+        at = int(np.rint(end - (count - 1 - n) * tempo)) - reach + o
+        for c in range(12):
+            along[n, (c + key) % 12] = reference[c, at] / np.float32(127.0) if 0 <= at < length else 0.0
+        o += slips[n, o]
+    return top / max(count, 1)
 
 
 class Witness:
@@ -77,6 +89,8 @@ class Witness:
     def __init__(self) -> None:
         self._frames = np.zeros((SPAN, 12), np.float32)
         self._best, self._now = np.zeros(2 * REACH + 1), np.zeros(2 * REACH + 1)
+        self._slips = np.zeros((SPAN, 2 * REACH + 1), np.int8)
+        self._along = np.zeros((SPAN, 12), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -96,6 +110,19 @@ class Witness:
 
         Mean correlation, -1 to 1. What was heard before the reference begins is left out.
         """
+        alike, music, _ = self._align(reference, key, frame, tempo)
+        return alike, len(music)
+
+    def side_by_side(self, reference: Array, key: int, frame: float, tempo: float) -> tuple[Array, Array]:
+        """The music and what `compare` compares it with, frames (N, 12); valid until the next call."""
+        _, music, along = self._align(reference, key, frame, tempo)
+        return music, along
+
+    def _align(self, reference: Array, key: int, frame: float, tempo: float) -> tuple[float, Array, Array]:
+        """Mean correlation, the music, and the reference along the best path."""
         count = min(self.heard, int(frame / tempo) + 1)
-        music = self._frames[SPAN - count :]
-        return float(correlation(music, reference, key, frame, tempo, self._best, self._now)), count
+        music, along = self._frames[SPAN - count :], self._along[:count]
+        alike = correlation(
+            music, reference, key, frame, tempo, self._best, self._now, self._slips[:count], along
+        )
+        return float(alike), music, along

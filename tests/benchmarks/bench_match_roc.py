@@ -22,7 +22,9 @@ import numpy as np
 from nodes.match import features
 from nodes.match.hypotheses import scan_confidence
 from nodes.match.matcher import KEYS
+from nodes.match.ranking import best_peak
 from nodes.match.scan import Scan
+from nodes.match.witness import Witness
 from tests.benchmarks.bench_match import Corpus
 from tests.benchmarks.match_data import CACHE, part_of, query_frames
 
@@ -37,15 +39,16 @@ AGREE, ONE = 2, 5.0
 
 
 def heard(search: Scan, frames: Any) -> Any:
-    """The best of the scan after every frame (n, 7)."""
+    """The best of the scan, its first documents ranked anew, after every frame (n, 7)."""
     search.reset()
+    witness = Witness()
     rows = []
     for i, frame in enumerate(frames):
         search.push(frame)
-        scores = search.document_scores()
-        if not frame.any() or scores.max() <= 0.0:
+        witness.push(frame)
+        best = best_peak(search, witness)
+        if not frame.any() or best is None:
             continue
-        best = search.peak(int(scores.argmax()))
         at = (2 * i + features.SMOOTH // 2 + 1) / 10
         row = (at, best.document, best.key, best.frame, best.tempo, best.score, search.rival(best))
         rows.append(row)
