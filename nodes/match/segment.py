@@ -88,10 +88,10 @@ class Segment:
             arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, TypeError, EOFError) as error:
-            raise FollowspotError(
-                f"library segment {folder}: is damaged ({error}); run `followspot library verify`"
-            ) from None
+        except (OSError, ValueError, TypeError, EOFError):
+            # What numpy says of it is of no help: it takes noise for pickled data and offers to load it.
+            mend = f"run `followspot library verify --repair --library {folder.parent}`"
+            raise FollowspotError(f"library segment {folder} is damaged; {mend}") from None
         self.chroma, self.buckets = arrays["chroma"], arrays["buckets"]
         self.rests, self.places = arrays["rests"], arrays["places"]
         self.shingles = arrays["shingles"]
