@@ -287,7 +287,10 @@ def _verify_one(args: argparse.Namespace, place: str) -> int:
     if not args.repair:
         note("followspot: run `followspot library verify --repair` to forget it, then add its files again")
         return 2
-    with nullcontext(Store(place)) if args.store else writing(place) as writer:
-        writer.drop_damaged(list(found))
+    if args.store:
+        Store(place).remove(list(found))
+    else:
+        with writing(place, without=found):
+            pass
     print(f"{place}: {len(found)} damaged parts forgotten; add their files again")
     return 0

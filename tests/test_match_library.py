@@ -130,6 +130,10 @@ def test_a_truncated_array_is_one_line(tmp_path, files):
     with pytest.raises(FollowspotError, match="verify") as caught:
         Library(folder)
     assert "\n" not in str(caught.value)
+    assert main(["library", "verify", "--repair", "--library", str(folder)]) == 0
+    assert ids(folder) == []
+    add(folder, files[0])
+    assert ids(folder) == ["0.wav"]
 
 
 def test_a_full_disk_loses_nothing(tmp_path, files, monkeypatch):

@@ -17,7 +17,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,11 @@ class Library:
 class Writer:
     """Adds to and removes from a library; at most one at a time. Use `writing`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, without: Collection[str] = ()) -> None:
         self.folder = folder
         self._manifest = _read_manifest(folder)
+        if without:
+            self._keep({k: v for k, v in self._manifest["segments"].items() if k not in without})
         self._sweep()
         self._taken: dict[str, str] = {}
         self._known: dict[str, str] = {}
@@ -145,10 +147,6 @@ class Writer:
         for id in dict.fromkeys(ids):
             self._known.pop(self._taken.pop(id), None)
         self._merge_if_worthwhile(wasted=True)
-
-    def drop_damaged(self, names: list[str]) -> None:
-        """Take damaged segments out of the list."""
-        self._keep({k: v for k, v in self._manifest["segments"].items() if k not in names})
 
     def finish(self) -> None:
         """Merge small segments, so that readers have few of them to search."""
@@ -221,8 +219,9 @@ class Writer:
 
 
 @contextmanager
-def writing(folder: str | Path, *, create: bool = False) -> Iterator[Writer]:
-    """The one writer of a library. `create`: make an empty library if there is none."""
+def writing(folder: str | Path, *, create: bool = False, without: Collection[str] = ()) -> Iterator[Writer]:
+    """The one writer of a library. `create`: make an empty library if there is none; `without`: segments to
+    forget before any is opened, as they are damaged."""
     folder = Path(folder)
     if create and not folder.exists():
         try:
@@ -251,7 +250,7 @@ def writing(folder: str | Path, *, create: bool = False) -> Iterator[Writer]:
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         try:
-            yield Writer(folder)
+            yield Writer(folder, without)
         except OSError as error:
             raise FollowspotError(
                 f"library {folder}: cannot be written ({error.strerror or error}); "

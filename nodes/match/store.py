@@ -202,10 +202,6 @@ class Store:
         self._digests = None
         self._forget(ids)
 
-    def drop_damaged(self, ids: list[str]) -> None:
-        """Take damaged documents out, as `remove`."""
-        self.remove(ids)
-
     def _forget(self, ids: list[str]) -> None:
         """Delete the shingles of documents."""
         if ids:
