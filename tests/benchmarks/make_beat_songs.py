@@ -100,14 +100,7 @@ def accompanied(seed: int, index: int, kind: str, late: float) -> tuple[str, np.
     name = choose(rng, kind == "apart", kind)
     composed = accompany(name, seed * 100000 + index, lean=kind)
     stems = {stem: wave for stem, wave in render(composed).items() if np.abs(wave).max() > 1e-4}
-    part = rng.random()
-    if part < 0.16 and "drums" in stems:
-        stems = {"drums": stems["drums"]}
-    elif part < 0.26 and len(stems) > 1:
-        stems.pop("drums", None)
-    speed = float(np.exp(rng.uniform(np.log(0.9), np.log(1.11)))) if rng.random() < 0.5 else 1.0
-    beats = composed.beat_times() / [speed, 1.0]
-    audio, beats = delayed(mix(stems, rng, speed), beats, late, rng)
+    audio, beats = played(stems, composed.beat_times(), rng, (0.16, 0.26), (0.9, 1.11), late)
     return name, audio, beats
 
 
@@ -119,15 +112,27 @@ def sung_song(seed: int, index: int, late: float) -> tuple[str, np.ndarray, np.n
     composed = compose(name, number) if index % 2 else accompany(name, number)
     waves = dict(zip(("drums", "vocals", "bass", "other"), sung(composed, rng), strict=True))
     stems = {stem: wave for stem, wave in waves.items() if np.abs(wave).max() > 1e-4}
-    part = rng.random()
-    if part < 0.1 and "drums" in stems:
-        stems = {"drums": stems["drums"]}
-    elif part < 0.16 and len(stems) > 1:
-        stems.pop("drums", None)
-    speed = float(np.exp(rng.uniform(np.log(0.85), np.log(1.18)))) if rng.random() < 0.5 else 1.0
-    beats = composed.beat_times() / [speed, 1.0]
-    audio, beats = delayed(mix(stems, rng, speed), beats, late, rng)
+    audio, beats = played(stems, composed.beat_times(), rng, (0.1, 0.16), (0.85, 1.18), late)
     return name, audio, beats
+
+
+def played(
+    stems: dict[str, np.ndarray],
+    beats: np.ndarray,
+    rng: np.random.Generator,
+    parts: tuple[float, float],
+    speeds: tuple[float, float],
+    late: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mix and its beats; up to the first of `parts` of all songs as their drums alone, up to the second
+    without drums; half of them at another speed."""
+    part = rng.random()
+    if part < parts[0] and "drums" in stems:
+        stems = {"drums": stems["drums"]}
+    elif part < parts[1] and len(stems) > 1:
+        stems = {name: wave for name, wave in stems.items() if name != "drums"}
+    speed = float(np.exp(rng.uniform(*np.log(speeds)))) if rng.random() < 0.5 else 1.0
+    return delayed(mix(stems, rng, speed), beats / [speed, 1.0], late, rng)
 
 
 def delayed(
