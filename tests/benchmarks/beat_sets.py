@@ -95,7 +95,7 @@ def apart(count: int) -> Iterator[Clip]:
 
 
 def sung(count: int) -> Iterator[Clip]:
-    """sung songs not trained on, half of them in styles drawn by chance (needs FluidSynth and mma)"""
+    """sung songs not trained on, half in styles drawn by chance (needs FluidSynth, mma, `sampled_kits`)"""
     from tests.benchmarks.make_beat_songs import sung_song
 
     return (sung_song(5, index, late=0.15) for index in range(count))

@@ -75,6 +75,8 @@ def instruments(apart: bool = False) -> dict[str, dict[int, list[Files]]]:
             files = tuple(file.parent / name for _, name in layers if (file.parent / name).is_file())
             if note is not None and files:
                 kit.setdefault(note, []).append(files)
+    if not kits:
+        raise SystemExit(f"no drum kits in {FOLDER}: apt-get install hydrogen-drumkits hydrogen-data")
     return kits
 
 
