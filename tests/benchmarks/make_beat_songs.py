@@ -9,7 +9,9 @@ What is there is kept.
 With `--accompanied train` the songs are MMA's (`band/accompaniment.py`, needs the program mma), some of them
 as their drums alone or without drums; with `--accompanied apart` in the styles that are never trained on;
 with `--accompanied busy` slow ones of the trained styles with even strokes between the beats on top; with
-`--accompanied sparse` fast ones with few strokes.
+`--accompanied sparse` fast ones with few strokes. With `--sung` half of the songs are in styles drawn by
+chance (`band/chance.py`) and half MMA's in trained ones, most with a singer, half of them on a kit drawn by
+chance (needs the recordings of `sampled_kits`).
 """
 
 from __future__ import annotations
