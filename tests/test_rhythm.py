@@ -11,8 +11,11 @@ from engine.offline import quanta, run_offline
 from engine.plan import compile_graph
 from engine.preset import PresetSource
 from engine.runner import Runner
+from nodes.rhythm.bar_network import downbeat_table
+from nodes.rhythm.bars import METERS, PRIOR, Bars
 from nodes.rhythm.beat_activation import BeatActivation
 from nodes.rhythm.beat_network import weights
+from nodes.rhythm.beat_tracker import LIKELY
 from nodes.rhythm.belief import Belief
 from nodes.rhythm.network_kernels import BANDS, CHANNELS, LAYERS, ROWS, SPAN, TAPS, network_step
 from nodes.rhythm.tempogram_kernels import add_pulse, fourier_coefficient, tempogram_column
@@ -210,6 +213,25 @@ def test_beats_of_a_plain_rhythm_are_found_and_foretold(heard):
     due = [e for e in heard if e.kind == "beat" and 4 < e.time / RATE < 11.5]
     assert all(e.emitted < e.time for e in due)
     assert beats[0] < 2.5
+
+
+def test_a_one_is_said_once_it_is_likely(heard):
+    """The first beat begins a bar as likely as any other, so it is called a one only by its place."""
+    first = next(e for e in heard if e.kind == "beat")
+    ones = [e for e in heard if e.kind == "downbeat"]
+    assert first.values["beat"] == 1 and ones
+    assert min(e.time for e in ones) > first.time
+    assert min(e.values["confidence"] for e in ones) >= LIKELY
+
+
+def test_the_chance_of_a_downbeat_is_that_of_all_meters():
+    bars = Bars(downbeat_table())
+    bars.advance()
+    assert bars.downbeat == pytest.approx(sum(p / m for p, m in zip(PRIOR, METERS, strict=True)))
+    bars.observe(6.0)
+    assert bars.downbeat > 0.8
+    bars.advance()
+    assert bars.downbeat < 0.1
 
 
 def test_no_beats_in_silence_and_noise(heard):

@@ -5,7 +5,7 @@ FOLDER... hold one .npz a song: `x` (frames, 32) bands of `nodes.rhythm.accent_k
 (`make_beat_songs --drums`) two excerpts in three are heard as `BeatActivation` hears them, the mean of the
 logits of mix and drums, and one as the mix alone. Needs torch (tested with 2.13, CPU). Writes OUT, an .npz of
 the names that `nodes/rhythm/beat_network.py` reads. A training goes on in further runs with `--start` from
-the weights before and a `--rate` that falls from run to run.
+the weights before, perhaps of fewer channels, and a `--rate` that falls from run to run.
 """
 
 from __future__ import annotations
@@ -57,6 +57,16 @@ class Network(nn.Module):
         y = self.out(F.leaky_relu(y, SLOPE))
         batch, _, steps = y.shape
         return y.reshape(batch, 2, 2, steps).transpose(2, 3).reshape(batch, 2, 2 * steps)
+
+
+def widened(known: dict[str, torch.Tensor], fresh: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights `known`, perhaps of fewer channels, among fresh ones: what is said is the same at first,
+    as nothing known hears the new channels."""
+    for name, value in known.items():
+        if value.ndim > 1:
+            fresh[name][: value.shape[0], value.shape[1] :] = 0.0
+        fresh[name][tuple(slice(size) for size in value.shape)] = value
+    return fresh
 
 
 def mark(out: np.ndarray, beats: np.ndarray, start: int, stretch: float) -> None:
@@ -139,7 +149,8 @@ def main() -> None:
     network = Network()
     if options.start:
         with np.load(options.start) as file:
-            network.load_state_dict({k: torch.from_numpy(file[k]) for k in file.files if "table" not in k})
+            known = {k: torch.from_numpy(file[k]) for k in file.files if "table" not in k}
+        network.load_state_dict(widened(known, network.state_dict()))
     mean_network = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
     )
