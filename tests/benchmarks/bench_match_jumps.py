@@ -21,8 +21,8 @@ import numpy as np
 from nodes.match import features
 from nodes.match.library import Library
 from nodes.match.matcher import Matcher
-from tests.benchmarks.bench_match import Corpus, _clip, _library
-from tests.benchmarks.match_data import CACHE
+from tests.benchmarks.bench_match import _clip, _library
+from tests.benchmarks.match_data import CACHE, Corpus
 
 OUT = Path("build/benchmarks/match_jumps.json")
 SECONDS, STREAMS = 20.0, 24

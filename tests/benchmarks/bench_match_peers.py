@@ -23,8 +23,8 @@ from nodes.match import features
 from nodes.match.ranking import best_peak
 from nodes.match.scan import Scan
 from nodes.match.witness import Witness
-from tests.benchmarks.bench_match import Corpus, cell
-from tests.benchmarks.match_data import CACHE, composed, part_of, plain_chroma
+from tests.benchmarks.bench_match import cell
+from tests.benchmarks.match_data import CACHE, Corpus, composed, part_of, plain_chroma
 
 OUT = Path("build/benchmarks/match_peers.json")
 MOMENTS = (5, 10, 20)

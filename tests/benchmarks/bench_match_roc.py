@@ -25,8 +25,7 @@ from nodes.match.matcher import KEYS
 from nodes.match.ranking import best_peak
 from nodes.match.scan import Scan
 from nodes.match.witness import Witness
-from tests.benchmarks.bench_match import Corpus
-from tests.benchmarks.match_data import CACHE, part_of, query_frames
+from tests.benchmarks.match_data import CACHE, Corpus, part_of, query_frames
 
 OUT = Path("build/benchmarks/match_roc.json")
 #: Columns of what is kept: seconds heard, document, key, frame, tempo, evidence, its rival's.

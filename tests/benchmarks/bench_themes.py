@@ -23,8 +23,8 @@ from nodes.match.points import Points, Theme
 from nodes.match.scan import Scan
 from nodes.match.search import THEME
 from nodes.match.updates import Law
-from tests.benchmarks.bench_match import Corpus, cell
-from tests.benchmarks.match_data import CACHE, DATA, part_of, query_frames
+from tests.benchmarks.bench_match import cell
+from tests.benchmarks.match_data import CACHE, DATA, Corpus, part_of, query_frames
 
 OUT = Path("build/benchmarks/themes.json")
 #: Beats of a theme.

@@ -170,3 +170,39 @@ def part_of(documents: list[Any]) -> Part:
     lengths = np.array([len(document) for document in documents], np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     return Part(np.ascontiguousarray(np.concatenate(documents).T), starts, lengths)
+
+
+class Corpus:
+    """The performances, the references among them and the fillers."""
+
+    def __init__(self, renders: Path, hours: float) -> None:
+        self.players = {piece: performances(piece, renders) for piece in pieces()}
+        self.names = list(self.players)
+        self.references = [players[0] for players in self.players.values()]
+        even = [player for piece in self.names[::2] for player in self.players[piece]]
+        # Scrambled from even pieces only: a cut of a queried piece in another key would be a true match.
+        self.fillers = fillers(hours, [plain_chroma(player.fine) for player in even])
+
+    def documents(self) -> list[Any]:
+        """Reference i is the i-th piece; behind them the fillers."""
+        real = [features.as_bytes(features.reference_frames(p.fine)[0]) for p in self.references]
+        return real + self.fillers
+
+    def queries(self, count: int, seconds: float, seed: int) -> list[tuple[int, Performance, int, Any]]:
+        """(number of the piece, performance, first chroma frame, query frames), over the odd pieces."""
+        noise = np.random.default_rng(seed)
+        found = []
+        for n in range(count):
+            number = 1 + 2 * (n % (len(self.names) // 2))
+            players = self.players[self.names[number]][1:]
+            player = players[noise.integers(len(players))]
+            length = round(seconds * 10)
+            start = int(noise.integers(0, len(player.fine) - length))
+            found.append((number, player, start, query_frames(player.fine[start : start + length])))
+        return found
+
+    def truth(self, number: int, player: Performance, seconds: float) -> float:
+        """Seconds of the reference that sound at so many seconds of a performance."""
+        reference = self.references[number]
+        n = min(len(player.beats), len(reference.beats))
+        return float(np.interp(seconds, player.beats[:n], reference.beats[:n]))
